@@ -1,0 +1,76 @@
+// Package stream has the nouns of the server (Topic, ID, Event), the Log that keeps events in order, with its promises,
+// and a Log in memory. It imports the standard library alone.
+package stream
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Event is something that happened. It is never changed once it has its ID, so everybody may share it.
+type Event struct {
+	ID    ID // given by Log.Append
+	Topic Topic
+	Type  Type
+	Data  string // valid UTF-8, not empty; may hold any line breaks
+}
+
+// Type is an event's type, what a page names in addEventListener. It is one line of at most 64 bytes of UTF-8 without
+// control characters. The zero Type is none, which readers see as "message".
+type Type struct{ name string }
+
+// reserved types would fire a page's own handlers in every browser (the first two), or pass for the server's.
+var reserved = []string{"open", "error", "gap", "ready", "heartbeat"}
+
+// ParseType reads a type; "" and "message" are the zero Type.
+func ParseType(text string) (Type, error) {
+	switch {
+	case text == "" || text == "message":
+		return Type{}, nil
+	case len(text) > 64, !utf8.ValidString(text), strings.ContainsFunc(text, unicode.IsControl), text != strings.TrimSpace(text):
+		return Type{}, Errorf(Invalid, "A type is at most 64 bytes of UTF-8 in one line, with no space at either end.")
+	case slices.Contains(reserved, text):
+		return Type{}, Errorf(Invalid, "The types %s are taken: browsers or the server itself send them. Choose another name.",
+			strings.Join(reserved, ", "))
+	}
+	return Type{text}, nil
+}
+
+// String is the type's name, "" for none.
+func (t Type) String() string { return t.name }
+
+// MarshalText implements encoding.TextMarshaler.
+func (t Type) MarshalText() ([]byte, error) { return []byte(t.name), nil }
+
+// ParseData checks that an event can carry data.
+func ParseData(data []byte) (string, error) {
+	switch {
+	case len(data) == 0:
+		return "", Errorf(Invalid, "The body is the event's data; send at least one byte.")
+	case !utf8.Valid(data):
+		return "", Errorf(Invalid, "The body is the event's data; send valid UTF-8 (binary data as base64).")
+	}
+	return string(data), nil
+}
+
+// timeFormat is RFC 3339 with the ID's milliseconds.
+const timeFormat = "2006-01-02T15:04:05.000Z07:00"
+
+// MarshalJSON is the event as the lists and the envelope show it: {"id","topic","type","time","data"}.
+func (e Event) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false) // in a JSON string there is nothing to protect; six bytes for each < would be waste
+	err := encoder.Encode(struct {
+		ID    ID     `json:"id"`
+		Topic Topic  `json:"topic"`
+		Type  Type   `json:"type"`
+		Time  string `json:"time"`
+		Data  string `json:"data"`
+	}{e.ID, e.Topic, e.Type, e.ID.Time().Format(timeFormat), e.Data})
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}

@@ -1,0 +1,164 @@
+package logtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"iris-broadcast/internal/stream"
+)
+
+// following is a Follow under way.
+type following struct {
+	cancel context.CancelFunc
+	events chan stream.Event
+	ended  chan error
+}
+
+func startFollow(t *testing.T, log stream.Log, after stream.ID) *following {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	f := &following{cancel, make(chan stream.Event), make(chan error, 1)}
+	go func() {
+		f.ended <- log.Follow(ctx, after, func(events []stream.Event) error {
+			for _, e := range events {
+				select {
+				case f.events <- e:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			return nil
+		})
+	}()
+	t.Cleanup(func() { f.end(t) })
+	return f
+}
+
+func (f *following) next(t *testing.T) stream.Event {
+	t.Helper()
+	select {
+	case e := <-f.events:
+		return e
+	case <-time.After(wait):
+		t.Fatal("the follower waits in vain")
+		panic("unreachable")
+	}
+}
+
+func (f *following) end(t *testing.T) error {
+	f.cancel()
+	select {
+	case err := <-f.ended:
+		f.ended <- err
+		return err
+	case <-time.After(wait):
+		t.Error("Follow does not end with its context")
+		return nil
+	}
+}
+
+func follow(t *testing.T, open Open) {
+	log := open(t, Generous)
+	first, second := startFollow(t, log, head(t, log)), startFollow(t, log, head(t, log))
+	const publishers, each = 8, 100
+	var publishing sync.WaitGroup
+	for p := range publishers {
+		publishing.Go(func() {
+			for i := range each {
+				if _, err := log.Append(t.Context(), event(fmt.Sprint("t", p), fmt.Sprint(i))); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for _, f := range []*following{first, second} {
+		var last stream.ID
+		count := map[stream.Topic]int{}
+		for range publishers * each {
+			e := f.next(t)
+			if !last.Less(e.ID) {
+				t.Fatalf("%v came after %v", e.ID, last)
+			}
+			if want := fmt.Sprint(count[e.Topic]); e.Data != want {
+				t.Fatalf("%v brought %q, want %q", e.Topic, e.Data, want)
+			}
+			last = e.ID
+			count[e.Topic]++
+		}
+	}
+	publishing.Wait()
+}
+
+func followAfter(t *testing.T, open Open) {
+	log := open(t, Generous)
+	ids := addEach(t, log, "a", 5)
+	f := startFollow(t, log, ids[2])
+	for _, want := range []string{"3", "4"} {
+		if e := f.next(t); e.Data != want {
+			t.Errorf("got %q, want %q", e.Data, want)
+		}
+	}
+	add(t, log, event("a", "5"))
+	if e := f.next(t); e.Data != "5" {
+		t.Errorf("got %q, want the new one", e.Data)
+	}
+}
+
+func followEnds(t *testing.T, open Open) {
+	log := open(t, Generous)
+	if err := startFollow(t, log, head(t, log)).end(t); !errors.Is(err, context.Canceled) {
+		t.Errorf("Follow ended with %v, want its context's error", err)
+	}
+	broken := errors.New("broken")
+	after := head(t, log)
+	add(t, log, event("a", "x"))
+	if err := log.Follow(t.Context(), after, func([]stream.Event) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("Follow ended with %v, want what deliver returned", err)
+	}
+	add(t, log, event("a", "y")) // nobody is behind any more
+}
+
+func backPressure(t *testing.T, open Open) {
+	log := open(t, Generous)
+	f := startFollow(t, log, head(t, log)) // takes nothing until next
+	const large, many = 1 << 20, 16
+	appended := make(chan int, many)
+	go func() {
+		for i := range many {
+			if _, err := log.Append(t.Context(), event("a", strings.Repeat("x", large))); err != nil {
+				t.Error(err)
+			}
+			appended <- i
+		}
+	}()
+	for i := range 3 {
+		select {
+		case <-appended:
+		case <-time.After(wait):
+			t.Fatalf("append %d waits though the follower is less than 4 MiB behind", i)
+		}
+	}
+	within, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := log.Append(within, event("a", strings.Repeat("y", large))); err != nil {
+		t.Errorf("an append that its context ends while it waits has been kept all the same: %v", err)
+	}
+	if within.Err() == nil {
+		t.Error("an append returned though the follower is more than 4 MiB behind")
+	}
+	for range many + 1 {
+		f.next(t)
+	}
+	for range many - 3 {
+		select {
+		case <-appended:
+		case <-time.After(wait):
+			t.Fatal("an append still waits though the follower has everything")
+		}
+	}
+}
