@@ -1,0 +1,297 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/kataras/golog"
+	"github.com/kataras/iris/v12"
+
+	"iris-broadcast/internal/delivery"
+	"iris-broadcast/internal/stream"
+	"iris-broadcast/internal/web"
+)
+
+const (
+	pageSize     = 250 // how many events a client that is behind reads from the log at a time
+	tooFarBehind = -1  // tells a client to read more of the log before it is registered
+)
+
+// Broker tells every client of every event that it listens to. One goroutine, listen, owns who listens to what; everybody
+// else talks to it through channels. It never waits for a client and does no I/O: each client is served by the goroutine of
+// its own request, in ServeHTTP.
+type Broker struct {
+	// Notifier takes events in the log's order, from the log's follower alone. To publish, call Log.Append: then the event
+	// gets its ID, is kept, and comes here.
+	Notifier chan []stream.Event
+
+	newClients     chan *client // who wants to be registered
+	closingClients chan *client // who was, and goes
+	questions      chan func()  // what listen shall do between two other things
+
+	// Set by NewBroker, then read-only.
+	log     stream.Log
+	options BrokerOptions
+	places  chan struct{}   // holds a token for each stream that is open
+	closing chan struct{}   // closed when Close begins
+	close   func()          // closes closing, once
+	done    <-chan struct{} // closed when listen has ended
+	tally   delivery.Tally
+
+	// Owned by listen.
+	clients   map[*client]bool
+	listeners map[string]map[*client]bool // who listens, by the key of each topic and pattern
+	recent    delivery.Recent             // the newest events, for clients that come back; who is further behind reads the log
+}
+
+// BrokerOptions are a Broker's bounds.
+type BrokerOptions struct {
+	delivery.Limits
+	MaxStreams int           // at once; who is more is asked to come back
+	Retry      time.Duration // after which a client that was cut off comes back, on average
+	Drain      time.Duration // the longest that Close takes
+}
+
+// client is one stream.
+type client struct {
+	topics     stream.Selection
+	stream     *delivery.Stream
+	form       delivery.Form
+	registered chan int  // listen's answer: how many clients are registered now, or tooFarBehind
+	after      stream.ID // the last event that it has, or where it began; listen's once it is registered
+}
+
+// NewBroker returns a Broker that tells of what is appended to log from now on. Close ends it.
+func NewBroker(log stream.Log, options BrokerOptions) (*Broker, error) {
+	head, err := log.Head(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	closing := make(chan struct{})
+	b := &Broker{
+		Notifier:       make(chan []stream.Event),
+		newClients:     make(chan *client),
+		closingClients: make(chan *client),
+		questions:      make(chan func()),
+		log:            log,
+		options:        options,
+		places:         make(chan struct{}, options.MaxStreams),
+		closing:        closing,
+		close:          sync.OnceFunc(func() { close(closing) }),
+		done:           ctx.Done(),
+		clients:        map[*client]bool{},
+		listeners:      map[string]map[*client]bool{},
+		recent:         delivery.NewRecent(head, options.MaxPending/2),
+	}
+	go b.listen(cancel)
+	go b.follow(ctx, head)
+	return b, nil
+}
+
+// follow brings what is appended to the log to Notifier.
+func (b *Broker) follow(ctx context.Context, after stream.ID) {
+	for ctx.Err() == nil {
+		err := b.log.Follow(ctx, after, func(events []stream.Event) error {
+			select {
+			case b.Notifier <- events:
+				after = events[len(events)-1].ID
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		if ctx.Err() == nil {
+			golog.Errorf("Following the log: %v. Trying again in a second", err)
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// listen owns the registry, until Close and until the last client has left.
+func (b *Broker) listen(cancel context.CancelFunc) {
+	defer cancel()
+	closing := b.closing
+	var ending delivery.Ending
+	for closing != nil || len(b.clients) > 0 {
+		select {
+		case c := <-b.newClients:
+			b.add(c)
+			if closing == nil {
+				c.stream.End(delivery.Closing)
+			}
+		case c := <-b.closingClients:
+			b.remove(c)
+		case events := <-b.Notifier:
+			for _, e := range events {
+				b.broadcast(&delivery.Frame{Event: e})
+			}
+		case question := <-b.questions:
+			question()
+		case <-closing:
+			closing = nil
+			ending = delivery.NewEnding(b.options.Drain)
+			defer ending.Stop()
+			for c := range b.clients {
+				ending.Add(c.stream)
+			}
+		case now := <-ending.Tick():
+			if over := ending.End(now); over {
+				return
+			}
+		}
+	}
+}
+
+// add registers a client and hands over what it does not have yet, if that is still here.
+func (b *Broker) add(c *client) {
+	missed, held := b.recent.After(c.after)
+	if !held {
+		c.registered <- tooFarBehind
+		return
+	}
+	b.clients[c] = true
+	for key := range c.topics.Keys {
+		if b.listeners[key] == nil {
+			b.listeners[key] = map[*client]bool{}
+		}
+		b.listeners[key][c] = true
+	}
+	c.registered <- len(b.clients)
+	for _, f := range missed {
+		if c.topics.Match(f.Topic) {
+			c.send(f)
+		}
+	}
+}
+
+// remove ends a client's registration.
+func (b *Broker) remove(c *client) {
+	delete(b.clients, c)
+	for key := range c.topics.Keys {
+		if delete(b.listeners[key], c); len(b.listeners[key]) == 0 {
+			delete(b.listeners, key)
+		}
+	}
+	c.registered <- len(b.clients)
+}
+
+// broadcast queues an event for everybody who listens to it.
+func (b *Broker) broadcast(f *delivery.Frame) {
+	for key := range f.Topic.Keys {
+		for c := range b.listeners[key] {
+			c.send(f)
+		}
+	}
+	b.recent.Add(f)
+}
+
+// send queues a frame for the client if it does not have it: it may have read it in the log, or listen to it twice.
+func (c *client) send(f *delivery.Frame) {
+	if c.after.Less(f.ID) {
+		c.after = f.ID
+		c.stream.Send(f.Bytes(c.form))
+	}
+}
+
+// ServeHTTP streams what the request asks for until its client leaves, cannot keep up, or Close. It is where a client's
+// whole life can be read.
+func (b *Broker) ServeHTTP(ctx iris.Context) {
+	reading, err := web.ParseReading(ctx.Request())
+	if err != nil {
+		web.Fail(ctx, err)
+		return
+	}
+	c := &client{topics: reading.Topics, form: reading.Form, registered: make(chan int, 1)}
+	c.stream = delivery.New(ctx.ResponseWriter(), ctx.ResponseWriter().Naive(), c.form, b.options.Limits)
+	select {
+	case b.places <- struct{}{}:
+		defer func() { <-b.places }()
+	default:
+		b.tally.TurnedAway(b.options.MaxStreams)
+		web.StreamHeader(ctx)
+		c.stream.Write(delivery.TurnedAway(5*time.Second + rand.N(10*time.Second)))
+		return
+	}
+	position, page, err := reading.Start.Read(ctx.Request().Context(), b.log, c.topics, pageSize)
+	if err != nil {
+		web.Fail(ctx, err)
+		return
+	}
+	web.StreamHeader(ctx)
+	retry := b.options.Retry/2 + rand.N(b.options.Retry)
+	c.stream.Write(delivery.Head(c.form, retry, position, reading.Start.Kind == stream.Lost))
+	if n := b.catchUp(ctx.Request().Context(), c, reading.Start.Given, page); n > 0 {
+		b.tally.Joined(n)
+		reason := c.stream.Serve(ctx.Request().Context())
+		b.tally.Left(reason, b.leave(c))
+	}
+}
+
+// catchUp writes what the client missed, page by page, until listen still holds the rest and has registered it; then it
+// returns how many are registered. It returns 0 if the stream is to end before that.
+func (b *Broker) catchUp(ctx context.Context, c *client, since string, page stream.Page) (registered int) {
+	for {
+		if page.Gap != nil {
+			c.stream.Write(delivery.Gap(since, *page.Gap, page.Begin()))
+		}
+		if c.stream.WriteEvents(page.Events) != delivery.Open {
+			return 0
+		}
+		c.after = page.End()
+		since = c.after.String()
+		select {
+		case <-b.closing:
+			return 0
+		case b.newClients <- c:
+			if n := <-c.registered; n != tooFarBehind {
+				return n
+			}
+		}
+		var err error
+		if page, err = b.log.Page(ctx, stream.Query{Topics: c.topics, After: c.after, Limit: pageSize}); err != nil {
+			golog.Errorf("Reading the log for a client that is behind: %v", err)
+			return 0
+		}
+	}
+}
+
+// leave ends the client's registration and returns how many remain.
+func (b *Broker) leave(c *client) (remaining int) {
+	select {
+	case b.closingClients <- c:
+		return <-c.registered
+	case <-b.done:
+		return 0
+	}
+}
+
+// Streams is how many streams are open.
+func (b *Broker) Streams() int { return len(b.places) }
+
+// Listening says whether a stream of that topic is live.
+func (b *Broker) Listening(topic stream.Topic) bool {
+	answer := make(chan bool, 1)
+	question := func() {
+		answer <- slices.ContainsFunc(slices.Collect(topic.Keys), func(key string) bool { return b.listeners[key] != nil })
+	}
+	select {
+	case b.questions <- question:
+		return <-answer
+	case <-b.done:
+		return false
+	}
+}
+
+// Close ends all streams, each after what waits for it: a thousand a second, faster where Drain needs it, so that they do
+// not all come back in one instant. It returns when the last has left, after Drain at the latest. It is safe twice.
+func (b *Broker) Close() {
+	b.close()
+	<-b.done
+}

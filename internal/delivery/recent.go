@@ -1,0 +1,48 @@
+package delivery
+
+import (
+	"slices"
+
+	"iris-broadcast/internal/stream"
+)
+
+// Recent holds the newest frames, so that a client that was away for a moment gets them without reading the log, and
+// without encoding them again. It belongs to one goroutine.
+type Recent struct {
+	frames   []*Frame  // oldest first
+	position stream.ID // just before frames
+	size     int       // bytes of frames
+	most     int       // the bound of size
+}
+
+// NewRecent holds what comes after position, up to about that many bytes of events.
+func NewRecent(position stream.ID, bytes int) Recent {
+	return Recent{position: position, most: bytes}
+}
+
+// Add adds the newest frame, and lets go of the oldest that are over.
+func (r *Recent) Add(f *Frame) {
+	r.frames = append(r.frames, f)
+	r.size += f.size()
+	for r.size > r.most {
+		oldest := r.frames[0]
+		r.position, r.size = oldest.ID, r.size-oldest.size()
+		r.frames[0] = nil // the array behind the slice lives on; the frame need not
+		r.frames = r.frames[1:]
+	}
+}
+
+// After returns the frames after a position, or false if there were some that are no longer here.
+func (r *Recent) After(position stream.ID) ([]*Frame, bool) {
+	if position.Less(r.position) {
+		return nil, false
+	}
+	i, found := slices.BinarySearchFunc(r.frames, position, func(f *Frame, id stream.ID) int { return f.ID.Compare(id) })
+	if found {
+		i++
+	}
+	return r.frames[i:], true
+}
+
+// size is about what a frame takes: its event, both forms at most, and its fields.
+func (f *Frame) size() int { return 3*len(f.Data) + 512 }

@@ -1,0 +1,79 @@
+package delivery
+
+import (
+	"sync"
+	"time"
+
+	"github.com/kataras/golog"
+)
+
+// Tally logs who comes and goes: up to linesPerSecond lines a second, what is more as one summary at the second's end. Its
+// zero value is ready; its methods may be called at once.
+type Tally struct {
+	mu                     sync.Mutex
+	second                 time.Time // when the second that is being counted began
+	lines                  int       // logged in it
+	joined, left, turned   int       // to be summed up at its end
+	registered, maxStreams int       // as last told
+}
+
+const linesPerSecond = 5
+
+// Joined logs that a client has been registered, as which one of how many.
+func (t *Tally) Joined(registered int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.registered = registered; t.line() {
+		golog.Infof("Client added. %d registered clients", registered)
+		return
+	}
+	t.joined++
+}
+
+// Left logs that a client has gone, why, and how many remain.
+func (t *Tally) Left(reason Reason, registered int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.registered = registered; t.line() {
+		golog.Infof("Removed client (%s). %d registered clients", reason, registered)
+		return
+	}
+	t.left++
+}
+
+// TurnedAway logs, at the second's end, that a client found no place.
+func (t *Tally) TurnedAway(maxStreams int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.maxStreams = maxStreams
+	t.open()
+	t.turned++
+}
+
+// line says whether one more line may be logged in this second.
+func (t *Tally) line() bool {
+	t.open()
+	t.lines++
+	return t.lines <= linesPerSecond
+}
+
+// open begins a second if none is being counted.
+func (t *Tally) open() {
+	if t.second.IsZero() {
+		t.second, t.lines = time.Now(), 0
+		time.AfterFunc(time.Second, t.sum)
+	}
+}
+
+// sum ends the second.
+func (t *Tally) sum() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.joined+t.left > 0 {
+		golog.Infof("%d clients added, %d removed. %d registered clients", t.joined, t.left, t.registered)
+	}
+	if t.turned > 0 {
+		golog.Warnf("%d clients turned away: all %d streams of -max-streams are taken", t.turned, t.maxStreams)
+	}
+	t.second, t.joined, t.left, t.turned = time.Time{}, 0, 0, 0
+}

@@ -1,0 +1,207 @@
+package web
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kataras/iris/v12"
+
+	"iris-broadcast/internal/delivery"
+	"iris-broadcast/internal/stream"
+)
+
+// defaultTopic is what GET /events reads.
+const defaultTopic = "hello"
+
+// defaultLimit is how many events a list has if the reader does not say.
+const defaultLimit = 100
+
+// Reading is what a GET below /events asks for.
+type Reading struct {
+	Topics stream.Selection
+	Start  stream.Start
+	Form   delivery.Form
+}
+
+// ParseReading reads the topics from the path or from topic=, where to start from Last-Event-ID, since= and last=, and the
+// form from envelope=. Other parameters are ignored.
+func ParseReading(r *http.Request) (Reading, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return Reading{}, stream.Errorf(stream.Invalid, "The query is malformed; escape special characters as %%XX.")
+	}
+	var reading Reading
+	if reading.Topics, err = parseTopics(r.URL.Path, query); err != nil {
+		return Reading{}, err
+	}
+	if reading.Start, err = stream.ParseStart(r.Header.Get("Last-Event-ID"), query, time.Now()); err != nil {
+		return Reading{}, err
+	}
+	switch query.Get("envelope") {
+	case "1":
+		reading.Form = delivery.Envelope
+	case "", "0":
+	default:
+		return Reading{}, stream.Errorf(stream.Invalid, "envelope is 1, or left out.")
+	}
+	return reading, nil
+}
+
+func parseTopics(path string, query url.Values) (stream.Selection, error) {
+	inPath, ok := strings.CutPrefix(path, "/events/")
+	switch {
+	case ok && query.Has("topic"):
+		return stream.Selection{}, stream.Errorf(stream.Invalid, "Name topics in the path or in topic=, not in both.")
+	case ok:
+		topic, err := stream.ParseTopic(inPath)
+		return stream.Select(topic), err
+	case query.Has("topic"):
+		return stream.ParseSelection(query["topic"])
+	}
+	return stream.Select(stream.MustTopic(defaultTopic)), nil
+}
+
+// events answers with the stream, or with the list if the reader names that and not the stream.
+func (s *Site) events(ctx iris.Context) {
+	ctx.ResponseWriter().Header().Add("Vary", "Accept")
+	r := ctx.Request()
+	switch wantsStream := accepts(r, "text/event-stream") || !accepts(r, "application/json"); {
+	case !wantsStream:
+		s.list(ctx)
+	case r.Method == http.MethodHead: // the head alone; it registers nobody
+		if _, err := ParseReading(r); err != nil {
+			Fail(ctx, err)
+			return
+		}
+		StreamHeader(ctx)
+	default:
+		s.Stream(ctx)
+	}
+}
+
+// StreamHeader sets the head of an event stream.
+func StreamHeader(ctx iris.Context) {
+	setHeader(ctx, "Content-Type", "text/event-stream; charset=utf-8")
+	setHeader(ctx, "Cache-Control", "no-store, no-transform")
+	setHeader(ctx, "X-Accel-Buffering", "no") // nginx: do not hold back
+}
+
+// listGap is a gap as a list shows it.
+type listGap struct {
+	Since  string    `json:"since"`
+	Oldest stream.ID `json:"oldest"`
+	Topics []string  `json:"topics"`
+}
+
+// list answers with events that are stored.
+func (s *Site) list(ctx iris.Context) {
+	r := ctx.Request().Clone(ctx.Request().Context())
+	r.Header.Del("Last-Event-ID") // a list begins where its query says
+	reading, err := ParseReading(r)
+	if err != nil {
+		Fail(ctx, err)
+		return
+	}
+	limit, err := parseLimit(r.URL.Query(), reading.Start)
+	if err != nil {
+		Fail(ctx, err)
+		return
+	}
+	q, start := stream.Query{Topics: reading.Topics, After: reading.Start.After, Limit: limit}, reading.Start
+	switch start.Kind {
+	case stream.Live:
+		q.Newest = true
+	case stream.Newest:
+		q.Newest, q.Limit = true, start.Last
+	}
+	page, err := s.Log.Page(ctx.Request().Context(), q)
+	if err != nil {
+		Fail(ctx, err)
+		return
+	}
+	answer := struct {
+		Events []stream.Event `json:"events"`
+		Next   stream.ID      `json:"next"`
+		Gap    *listGap       `json:"gap,omitempty"`
+	}{Events: page.Events[:min(limit, len(page.Events))], Next: page.Head}
+	switch {
+	case len(answer.Events) > 0:
+		answer.Next = answer.Events[len(answer.Events)-1].ID
+	case page.Head.Less(start.After):
+		answer.Next = start.After
+	}
+	if answer.Events == nil {
+		answer.Events = []stream.Event{} // [] and not null
+	}
+	if page.Gap != nil && start.Kind == stream.After {
+		answer.Gap = &listGap{start.Given, page.Gap.Oldest, page.Gap.Topics}
+	}
+	setHeader(ctx, "Cache-Control", "no-store")
+	writeJSON(ctx, http.StatusOK, answer)
+}
+
+// parseLimit reads limit=. Without it a list that names how many of the newest it wants has as many.
+func parseLimit(query url.Values, start stream.Start) (int, error) {
+	if !query.Has("limit") {
+		return max(start.Last, defaultLimit), nil
+	}
+	n, err := strconv.Atoi(query.Get("limit"))
+	if err != nil || n < 1 || n > stream.MaxPage {
+		return 0, stream.Errorf(stream.Invalid, "limit is a whole number from 1 to %d.", stream.MaxPage)
+	}
+	return n, nil
+}
+
+// own are the topics that the server speaks on alone, and where one may have it do so.
+var own = map[string]string{
+	"hello":    "It is the server's own demo.",
+	"time":     "It is the server's own demo.",
+	"ping":     "It is the server's own demo.",
+	"audits":   "It carries the audit log.",
+	"comments": "It carries the comment board.",
+}
+
+// publish appends the body to the topic.
+func (s *Site) publish(ctx iris.Context) {
+	event, err := s.parseEvent(ctx)
+	if err != nil {
+		Fail(ctx, err)
+		return
+	}
+	ids, err := s.Log.Append(ctx.Request().Context(), event)
+	if err != nil {
+		Fail(ctx, err)
+		return
+	}
+	writeJSON(ctx, http.StatusCreated, struct {
+		ID    stream.ID    `json:"id"`
+		Topic stream.Topic `json:"topic"`
+	}{ids[0], event.Topic})
+}
+
+func (s *Site) parseEvent(ctx iris.Context) (e stream.Event, err error) {
+	r := ctx.Request()
+	if e.Topic, err = stream.ParseTopic(strings.TrimPrefix(r.URL.Path, "/events/")); err != nil {
+		return e, err
+	}
+	if reason, taken := own[e.Topic.String()]; taken || e.Topic.Internal() {
+		return e, stream.Errorf(stream.Forbidden, "The server alone speaks on this topic. %s", reason)
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return e, stream.Errorf(stream.Invalid, "The query is malformed; escape special characters as %%XX.")
+	}
+	if e.Type, err = stream.ParseType(query.Get("type")); err != nil {
+		return e, err
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(ctx.ResponseWriter().Naive(), r.Body, s.MaxData))
+	if err != nil {
+		return e, bodyError(err, s.MaxData)
+	}
+	e.Data, err = stream.ParseData(body)
+	return e, err
+}

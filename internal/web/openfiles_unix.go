@@ -1,0 +1,14 @@
+//go:build unix
+
+package web
+
+import "syscall"
+
+// OpenFiles is how many files and sockets this process may have open.
+func OpenFiles() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 1024
+	}
+	return int(min(limit.Cur, 1<<20)) // "unlimited" is a very large number
+}

@@ -1,0 +1,114 @@
+package web
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"regexp"
+	"time"
+
+	"github.com/kataras/iris/v12"
+
+	"iris-broadcast/internal/stream"
+)
+
+// pagePolicy lets a page run what this server serves and nothing else.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// asset is a file that browsers fetch.
+type asset struct {
+	body        []byte
+	contentType string
+	etag        string
+	policy      string // its Content-Security-Policy, for mini.html
+}
+
+var inlineScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
+
+// prepare reads the views and the public files, and makes what New's handlers need.
+func (s *Site) prepare(app *iris.Application) error {
+	app.RegisterView(iris.Blocks(s.Views, ".html"))
+	s.check = http.NewCrossOriginProtection()
+	for _, origin := range s.Origins {
+		if err := s.check.AddTrustedOrigin(origin); err != nil {
+			return fmt.Errorf("-cors-origins %q: want origins such as https://example.com, with commas between them: %w", origin, err)
+		}
+	}
+	s.assets = map[string]asset{}
+	return fs.WalkDir(s.Public, ".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		body, err := fs.ReadFile(s.Public, file)
+		s.assets[file] = newAsset(file, body)
+		return err
+	})
+}
+
+func newAsset(file string, body []byte) asset {
+	sum := sha256.Sum256(body)
+	a := asset{body: body, contentType: mime.TypeByExtension(path.Ext(file)), etag: fmt.Sprintf(`"%x"`, sum[:12])}
+	if script := inlineScript.FindSubmatch(body); script != nil {
+		hash := sha256.Sum256(script[1])
+		a.policy = fmt.Sprintf("default-src 'none'; script-src 'sha256-%s'; img-src data:; connect-src 'self'; frame-ancestors 'none'",
+			base64.StdEncoding.EncodeToString(hash[:]))
+	}
+	return a
+}
+
+// home is the live table.
+func (s *Site) home(ctx iris.Context) {
+	r := ctx.Request()
+	origin := r.Host
+	if r.TLS != nil {
+		origin = "https://" + origin
+	}
+	err := render(ctx, http.StatusOK, "home", iris.Map{
+		"Title":      "Iris Broadcast",
+		"Curl":       "curl -d hello " + origin + "/events/news",
+		"CanPublish": s.canWrite(r),
+	})
+	if err != nil {
+		Fail(ctx, err)
+	}
+}
+
+// render renders a view whole before anything of it is sent.
+func render(ctx iris.Context, status int, view string, data iris.Map) error {
+	var page bytes.Buffer
+	if err := ctx.Application().View(&page, view, "main", data); err != nil {
+		return err
+	}
+	setHeader(ctx, "Content-Security-Policy", pagePolicy)
+	setHeader(ctx, "Content-Type", "text/html; charset=utf-8")
+	setHeader(ctx, "Cache-Control", "no-cache")
+	ctx.StatusCode(status)
+	_, err := ctx.Write(page.Bytes())
+	return err
+}
+
+func (s *Site) mini(ctx iris.Context) { s.serve(ctx, "mini.html") }
+func (s *Site) icon(ctx iris.Context) { s.serve(ctx, "icon.svg") }
+func (s *Site) file(ctx iris.Context) { s.serve(ctx, ctx.Params().Get("file")) }
+
+// serve answers with a public file. Browsers keep it and ask each time whether it is still the one.
+func (s *Site) serve(ctx iris.Context, file string) {
+	a, ok := s.assets[file]
+	if !ok {
+		Fail(ctx, stream.Errorf(stream.NotFound, "There is no such file. The page at / shows what there is."))
+		return
+	}
+	if a.policy != "" {
+		setHeader(ctx, "Content-Security-Policy", a.policy)
+	}
+	setHeader(ctx, "Content-Type", a.contentType)
+	setHeader(ctx, "Cache-Control", "no-cache")
+	setHeader(ctx, "ETag", a.etag)
+	http.ServeContent(ctx.ResponseWriter(), ctx.Request(), file, time.Time{}, bytes.NewReader(a.body))
+}

@@ -1,0 +1,141 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/kataras/golog"
+	"github.com/kataras/iris/v12"
+
+	"iris-broadcast/internal/stream"
+)
+
+// statuses is the one table from what went wrong to HTTP.
+var statuses = map[stream.Code]int{
+	stream.Invalid:       http.StatusBadRequest,
+	stream.Unprocessable: http.StatusUnprocessableEntity,
+	stream.TooLarge:      http.StatusRequestEntityTooLarge,
+	stream.Forbidden:     http.StatusForbidden,
+	stream.NotFound:      http.StatusNotFound,
+	stream.NotAllowed:    http.StatusMethodNotAllowed,
+	stream.TooSlow:       http.StatusRequestTimeout,
+	stream.Unavailable:   http.StatusServiceUnavailable,
+	stream.Full:          http.StatusInsufficientStorage,
+	stream.Internal:      http.StatusInternalServerError,
+}
+
+// problem is the body of every error (RFC 9457). No type is "about:blank": the status says it.
+type problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+}
+
+// Fail answers with what went wrong: problem details, or for Accept: text/html a page with the same words. What is the
+// server's own fault is logged here and nowhere else.
+func Fail(ctx iris.Context, err error) {
+	e := stream.AsError(err)
+	status := statuses[e.Code]
+	if status >= http.StatusInternalServerError && ctx.Request().Context().Err() == nil {
+		golog.Errorf("%s %q: %v", ctx.Method(), ctx.Path(), err)
+	}
+	if e.Code == stream.Unavailable {
+		setHeader(ctx, "Retry-After", "5")
+	}
+	p := problem{http.StatusText(status), status, e.Detail}
+	setHeader(ctx, "Cache-Control", "no-store")
+	if accepts(ctx.Request(), "text/html") {
+		err := render(ctx, status, "error", iris.Map{"Title": p.Title, "Status": status, "Detail": p.Detail})
+		if err == nil {
+			return
+		}
+		golog.Errorf("Rendering the error page: %v", err)
+	}
+	writeAs(ctx, status, "application/problem+json", p)
+}
+
+// unrouted answers where no route is: 405 with the methods that there are, or 404.
+func (s *Site) unrouted(ctx iris.Context) {
+	allow := allowed(ctx)
+	if len(allow) == 1 { // OPTIONS
+		Fail(ctx, stream.Errorf(stream.NotFound, "There is nothing at this address. The page at / shows what there is."))
+		return
+	}
+	setHeader(ctx, "Allow", strings.Join(allow, ", "))
+	detail := "This address answers " + strings.Join(allow, ", ") + "."
+	if ctx.Path() == "/events" && ctx.Method() == http.MethodPost {
+		detail = "Publish to a topic: POST /events/news"
+	}
+	Fail(ctx, stream.Errorf(stream.NotAllowed, "%s", detail))
+}
+
+// allowed is every method that the address answers.
+func allowed(ctx iris.Context) []string {
+	var methods []string
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE"} {
+		if ctx.RouteExists(method, ctx.Path()) {
+			methods = append(methods, method)
+		}
+	}
+	return append(methods, http.MethodOptions)
+}
+
+// recover makes a panic a 500 where nothing has been sent yet, and the end of the connection where something has.
+func (s *Site) recover(ctx iris.Context) {
+	defer func() {
+		reason := recover()
+		if reason == nil {
+			return
+		}
+		if err, ok := reason.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			panic(reason)
+		}
+		golog.Errorf("panic: %v\n%s", reason, debug.Stack())
+		if ctx.ResponseWriter().Written() > 0 {
+			panic(http.ErrAbortHandler)
+		}
+		Fail(ctx, stream.Errorf(stream.Internal, "Something went wrong on the server; its log says what."))
+	}()
+	ctx.Next()
+}
+
+// accepts says whether the request's Accept names a media type, whatever its parameters.
+func accepts(r *http.Request, mediaType string) bool {
+	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
+		name, _, _ := strings.Cut(part, ";")
+		if strings.EqualFold(strings.TrimSpace(name), mediaType) {
+			return true
+		}
+	}
+	return false
+}
+
+// bodyError is what a failed read of a request's body means.
+func bodyError(err error, limit int64) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return stream.Errorf(stream.TooLarge, "An event's data is at most %d bytes here; -max-data sets it.", limit)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return stream.Errorf(stream.TooSlow, "The body did not arrive within %v.", bodyTimeout)
+	}
+	return stream.Errorf(stream.Invalid, "The body ended before its announced length.")
+}
+
+// setHeader sets a header; Iris' ctx.Header would add one more.
+func setHeader(ctx iris.Context, name, value string) { ctx.ResponseWriter().Header().Set(name, value) }
+
+func writeJSON(ctx iris.Context, status int, v any) { writeAs(ctx, status, "application/json", v) }
+
+func writeAs(ctx iris.Context, status int, contentType string, v any) {
+	setHeader(ctx, "Content-Type", contentType)
+	ctx.StatusCode(status)
+	encoder := json.NewEncoder(ctx.ResponseWriter())
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		golog.Debugf("Answering: %v", err) // the client has gone
+	}
+}

@@ -1,0 +1,88 @@
+// Package web is the server's HTTP face: every URL stands in New. It knows the rules of the events and never a store.
+package web
+
+import (
+	"context"
+	"io/fs"
+	"net/http"
+	"time"
+
+	"github.com/kataras/iris/v12"
+
+	"iris-broadcast/internal/stream"
+)
+
+// Site is what the pages and URLs are made of.
+type Site struct {
+	Log     stream.Log
+	Stream  iris.Handler                // serves one event stream: Broker.ServeHTTP
+	Streams func() int                  // how many are open
+	Closing func() bool                 // the server is about to end
+	Views   fs.FS                       // HTML templates
+	Public  fs.FS                       // what browsers fetch below /public
+	MaxData int64                       // bytes of an event's data
+	Access                              // who may read and write
+	check   *http.CrossOriginProtection // made by New
+	assets  map[string]asset            // of Public, by path
+}
+
+// bodyTimeout is how long a request's body may take to arrive.
+const bodyTimeout = 30 * time.Second
+
+// New returns the handler of every URL there is.
+func New(s Site) (http.Handler, error) {
+	app := iris.New()
+	if err := s.prepare(app); err != nil {
+		return nil, err
+	}
+	app.UseRouter(s.recover, s.limitBody, s.headers, s.crossOrigin)
+	app.OnErrorCode(http.StatusNotFound, s.unrouted)
+
+	get := func(path string, handlers ...iris.Handler) { app.HandleMany("GET HEAD", path, handlers...) }
+
+	get("/", s.home)
+	get("/mini", s.mini)
+	get("/public/{file:path}", s.file)
+	get("/favicon.ico", s.icon)
+
+	get("/events", s.events)
+	get("/events/{topic:path}", s.events)
+	app.Post("/events/{topic:path}", s.mayWrite, s.publish)
+
+	get("/healthz", s.health)
+	get("/readyz", s.ready)
+
+	err := app.Configure(iris.WithoutPathCorrection, iris.WithoutStartupLog, iris.WithoutServerError()).Build()
+	return app, err
+}
+
+// limitBody gives a body a time to arrive in. The server's own ReadTimeout would do that too, and end every stream.
+func (s *Site) limitBody(ctx iris.Context) {
+	if r := ctx.Request(); r.Body != nil && r.Body != http.NoBody {
+		http.NewResponseController(ctx.ResponseWriter().Naive()).SetReadDeadline(time.Now().Add(bodyTimeout))
+	}
+	ctx.Next()
+}
+
+// health says that the process answers, and how many streams it has.
+func (s *Site) health(ctx iris.Context) {
+	writeJSON(ctx, http.StatusOK, iris.Map{"status": "ok", "streams": s.Streams()})
+}
+
+// ready says whether the server is of use: it is not about to end, and its store answers.
+func (s *Site) ready(ctx iris.Context) {
+	var reasons []string
+	if s.Closing() {
+		reasons = append(reasons, "the server is shutting down")
+	}
+	within, cancel := context.WithTimeout(ctx.Request().Context(), 5*time.Second)
+	defer cancel()
+	if _, err := s.Log.Head(within); err != nil {
+		reasons = append(reasons, "the store: "+stream.AsError(err).Detail)
+	}
+	if reasons != nil {
+		writeJSON(ctx, http.StatusServiceUnavailable, iris.Map{"status": "unavailable", "reasons": reasons})
+		return
+	}
+	s.health(ctx)
+}

@@ -1,0 +1,154 @@
+// Iris Broadcast turns "something happened" into a line in every open browser.
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/kataras/golog"
+
+	"iris-broadcast/internal/config"
+	"iris-broadcast/internal/delivery"
+	"iris-broadcast/internal/demo"
+	"iris-broadcast/internal/stream"
+	"iris-broadcast/internal/web"
+)
+
+//go:embed views public
+var files embed.FS
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	switch err := run(ctx, os.Args[1:], os.Stdout); {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "iris-broadcast:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends, then ends the streams and finishes the requests in flight.
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	s, err := config.Parse(args, stdout)
+	if err != nil {
+		return err
+	}
+	if s.Version {
+		fmt.Fprintln(stdout, "iris-broadcast", version())
+		return nil
+	}
+	setUpLog(s)
+	log := stream.NewMemory(stream.Retention{
+		Events: s.KeepEvents, Age: s.KeepAge, Bytes: int64(s.KeepBytes), Topics: s.MaxTopics, Always: demo.Keep()})
+	broker, err := NewBroker(log, BrokerOptions{
+		Limits:     delivery.Limits{MaxPending: s.MaxPending, Stall: s.Stall, Heartbeat: s.Heartbeat},
+		MaxStreams: s.MaxStreams, Retry: s.Retry, Drain: s.Drain})
+	if err != nil {
+		return err
+	}
+	defer broker.Close()
+	handler, err := web.New(web.Site{
+		Log: log, Stream: broker.ServeHTTP, Streams: broker.Streams, Closing: func() bool { return ctx.Err() != nil },
+		Views: sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
+		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
+	if err != nil {
+		return err
+	}
+	listener, err := listen(s.Addr)
+	if err != nil {
+		return err
+	}
+	server := web.NewServer(handler)
+	served := make(chan error, 1)
+	go func() { served <- server.ServeOn(listener, s.TLSCert, s.TLSKey) }()
+	if s.Demo {
+		for _, ticker := range demo.Tickers {
+			go ticker.Run(ctx, log, broker.Listening)
+		}
+	}
+	greet(stdout, s, listener.Addr())
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+		golog.Infof("Stopping: %d streams to end within %v", broker.Streams(), s.Drain)
+		return stop(broker, server, s.Drain)
+	}
+}
+
+// stop ends the streams and finishes the requests in flight; what is left after drain is cut.
+func stop(broker *Broker, server *web.Server, drain time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	var ending sync.WaitGroup
+	ending.Go(broker.Close)
+	defer ending.Wait()
+	return server.Shutdown(ctx)
+}
+
+func sub(dir string) fs.FS {
+	sub, err := fs.Sub(files, dir)
+	if err != nil {
+		panic(err) // only a name that is no path
+	}
+	return sub
+}
+
+// listen opens the one port.
+func listen(addr string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.Errno(10048)) { // 10048: WSAEADDRINUSE
+		host, port, _ := net.SplitHostPort(addr)
+		number, _ := strconv.Atoi(port)
+		return nil, fmt.Errorf("%s is in use; try `-addr %s`", addr, net.JoinHostPort(host, strconv.Itoa(number+1)))
+	}
+	return listener, err
+}
+
+// greet prints where the server is, and the command for the first success.
+func greet(stdout io.Writer, s *config.Config, addr net.Addr) {
+	host, _, _ := net.SplitHostPort(s.Addr)
+	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	_, port, _ := net.SplitHostPort(addr.String())
+	host = net.JoinHostPort(host, port)
+	url, curl := "http://"+host, host
+	if s.TLSCert != "" {
+		url, curl = "https://"+host, "https://"+host
+	}
+	fmt.Fprintf(stdout, "Iris Broadcast is live at %s\n", url)
+	fmt.Fprintf(stdout, "Try it in another terminal: curl -d hello %s/events/news\n", curl)
+}
+
+// setUpLog has golog write to standard error, as the settings say.
+func setUpLog(s *config.Config) {
+	golog.SetOutput(os.Stderr)
+	golog.SetLevel(s.LogLevel)
+	golog.SetTimeFormat("2006-01-02 15:04:05")
+	if s.LogFormat == "json" {
+		golog.SetFormat("json", "")
+	}
+}
+
+// version is what the binary was built from.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version + " " + info.GoVersion
+	}
+	return "unknown"
+}

@@ -1,0 +1,21 @@
+// What the elements within a <live-stream> have in common: they listen to it while they are in the page.
+
+/** Its heirs have any of `event(StreamEvent)` and `gap(Gap)`, called for their own `topic` only, and `state(StreamState)`. */
+export class LiveElement extends HTMLElement {
+  connectedCallback() {
+    this.stream = this.closest('live-stream');
+    for (const name of ['live-event', 'live-gap', 'live-state']) this.stream.addEventListener(name, this);
+  }
+
+  disconnectedCallback() {
+    for (const name of ['live-event', 'live-gap', 'live-state']) this.stream.removeEventListener(name, this);
+  }
+
+  // The DOM calls this for a listener that is an object.
+  handleEvent({ type, detail }) {
+    const topic = this.getAttribute('topic');
+    if (type === 'live-state') this.state?.(detail);
+    if (type === 'live-event' && detail.topic === topic) this.event?.(detail);
+    if (type === 'live-gap' && detail.topics?.includes(topic)) this.gap?.(detail);
+  }
+}

@@ -1,0 +1,18 @@
+// <stream-state>: in words and colour, whether the page is live.
+
+import { LiveElement } from './live-element.js';
+
+class StreamState extends LiveElement {
+  state({ state, attempt, seconds }) {
+    const display = this.querySelector('.state');
+    display.dataset.state = state;
+    const words = { live: 'Live', waiting: 'Reconnecting', connecting: attempt ? 'Reconnecting' : 'Connecting' };
+    const rest = { live: '', waiting: ` in ${seconds} s`, connecting: '…' };
+    // Screen readers announce the words when they change, and never the countdown.
+    const announced = display.querySelector('[role=status]');
+    if (announced.textContent !== words[state]) announced.textContent = words[state];
+    display.querySelector('[aria-hidden]').textContent = rest[state];
+  }
+}
+
+customElements.define('stream-state', StreamState);
