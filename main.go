@@ -10,13 +10,13 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"strconv"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/kataras/golog"
 
@@ -52,52 +52,75 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return nil
 	}
 	setUpLog(s)
+	node, err := newNode(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer node.broker.Close()
+	listener, err := listen(s.Addr)
+	if err != nil {
+		return err
+	}
+	greet(stdout, s, listener.Addr())
+	return node.serve(ctx, listener)
+}
+
+// node is everything that one process runs, wired up: the log, the broker that follows it, and the HTTP face of both.
+type node struct {
+	settings *config.Config
+	log      stream.Log
+	broker   *Broker
+	handler  http.Handler
+}
+
+// newNode makes a node that is ready to serve; its broker is to be closed. It calls itself unready once ctx has ended.
+func newNode(ctx context.Context, s *config.Config) (*node, error) {
 	log := stream.NewMemory(stream.Retention{
 		Events: s.KeepEvents, Age: s.KeepAge, Bytes: int64(s.KeepBytes), Topics: s.MaxTopics, Always: demo.Keep()})
 	broker, err := NewBroker(log, BrokerOptions{
 		Limits:     delivery.Limits{MaxPending: s.MaxPending, Stall: s.Stall, Heartbeat: s.Heartbeat},
 		MaxStreams: s.MaxStreams, Retry: s.Retry, Drain: s.Drain})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer broker.Close()
 	handler, err := web.New(web.Site{
 		Log: log, Stream: broker.ServeHTTP, Streams: broker.Streams, Closing: func() bool { return ctx.Err() != nil },
 		Views: sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
 	if err != nil {
-		return err
+		broker.Close()
+		return nil, err
 	}
-	listener, err := listen(s.Addr)
-	if err != nil {
-		return err
-	}
-	server := web.NewServer(handler)
+	return &node{s, log, broker, handler}, nil
+}
+
+// serve serves the listener until ctx ends; then it accepts nothing more, ends the streams, finishes the requests in
+// flight, and cuts what is left after -drain.
+func (n *node) serve(ctx context.Context, listener net.Listener) error {
+	server := web.NewServer(n.handler)
 	served := make(chan error, 1)
-	go func() { served <- server.ServeOn(listener, s.TLSCert, s.TLSKey) }()
-	if s.Demo {
+	go func() { served <- server.ServeOn(listener, n.settings.TLSCert, n.settings.TLSKey) }()
+	var tickers sync.WaitGroup
+	defer tickers.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if n.settings.Demo {
 		for _, ticker := range demo.Tickers {
-			go ticker.Run(ctx, log, broker.Listening)
+			tickers.Go(func() { ticker.Run(ctx, n.log, n.broker.Listening) })
 		}
 	}
-	greet(stdout, s, listener.Addr())
 	select {
 	case err := <-served:
 		return err
 	case <-ctx.Done():
-		golog.Infof("Stopping: %d streams to end within %v", broker.Streams(), s.Drain)
-		return stop(broker, server, s.Drain)
 	}
-}
-
-// stop ends the streams and finishes the requests in flight; what is left after drain is cut.
-func stop(broker *Broker, server *web.Server, drain time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), drain)
-	defer cancel()
+	golog.Infof("Stopping: %d streams to end within %v", n.broker.Streams(), n.settings.Drain)
+	within, cut := context.WithTimeout(context.WithoutCancel(ctx), n.settings.Drain)
+	defer cut()
 	var ending sync.WaitGroup
-	ending.Go(broker.Close)
+	ending.Go(n.broker.Close)
 	defer ending.Wait()
-	return server.Shutdown(ctx)
+	return server.Shutdown(within)
 }
 
 func sub(dir string) fs.FS {

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kataras/golog"
+
+	"iris-broadcast/internal/config"
+	"iris-broadcast/internal/sse"
+	"iris-broadcast/internal/stream"
+)
+
+// wait is how long a test waits for what must come.
+const wait = 20 * time.Second
+
+// asServer, set for a child process of the tests, makes it the server itself.
+const asServer = "IRIS_BROADCAST_TEST_SERVER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asServer) != "" {
+		main()
+		return
+	}
+	golog.SetOutput(io.Discard)
+	signal.Ignore(syscall.SIGPIPE)
+	os.Exit(m.Run())
+}
+
+// site is a server that runs in the test's own process, on a real listener.
+type site struct {
+	*node
+	t    *testing.T
+	url  string // http://127.0.0.1:port
+	stop func() // ends it, as a signal would, and waits; safe twice
+}
+
+// serve starts a server with these settings, which ends with the test.
+func serve(t *testing.T, args ...string) *site {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveOn(t, listener, args...)
+}
+
+func serveOn(t *testing.T, listener net.Listener, args ...string) *site {
+	t.Helper()
+	settings, err := config.Parse(args, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	node, err := newNode(ctx, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- node.serve(ctx, listener) }()
+	s := &site{node: node, t: t, url: "http://" + listener.Addr().String()}
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-served:
+			if err != nil {
+				t.Errorf("the server ended with %v", err)
+			}
+		case <-time.After(settings.Drain + wait):
+			t.Error("the server does not stop")
+		}
+	})
+	t.Cleanup(s.stop)
+	return s
+}
+
+// publish appends an event, as a publisher on this machine would.
+func (s *site) publish(topic, data string) stream.ID {
+	s.t.Helper()
+	id, err := s.post(topic, data)
+	if err != nil {
+		s.t.Fatalf("publishing to %s: %v", topic, err)
+	}
+	return id
+}
+
+func (s *site) post(topic, data string) (stream.ID, error) {
+	response, err := client0.Post(s.url+"/events/"+topic, "text/plain", strings.NewReader(data))
+	if err != nil {
+		return stream.ID{}, err
+	}
+	defer response.Body.Close()
+	var answer struct{ ID, Topic, Detail string }
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return stream.ID{}, err
+	}
+	if response.StatusCode != http.StatusCreated || answer.Topic != topic {
+		return stream.ID{}, &stream.Error{Code: stream.Internal, Detail: response.Status + " " + answer.Detail}
+	}
+	return stream.ParseID(answer.ID)
+}
+
+// client0 is the tests' HTTP client. Each of its streams has a connection of its own.
+var client0 = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}}
+
+// reader is a client of a stream.
+type reader struct {
+	t        *testing.T
+	response *http.Response
+	messages *sse.Reader
+	leave    func()
+}
+
+// listen opens a stream at path, such as /events/news; header is the Last-Event-ID, or "".
+func (s *site) listen(path, lastEventID string) *reader {
+	s.t.Helper()
+	r, err := s.open(context.Background(), path, lastEventID)
+	if err != nil {
+		s.t.Fatalf("%s: %v", path, err)
+	}
+	return r
+}
+
+func (s *site) open(ctx context.Context, path, lastEventID string) (*reader, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+path, nil)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	request.Header.Set("Accept", "text/event-stream")
+	if lastEventID != "" {
+		request.Header.Set("Last-Event-ID", lastEventID)
+	}
+	response, err := client0.Do(request)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	r := &reader{t: s.t, response: response, messages: sse.NewReader(response.Body)}
+	r.leave = func() {
+		cancel()
+		response.Body.Close()
+	}
+	s.t.Cleanup(r.leave)
+	return r, nil
+}
+
+// next is the next message; the test fails if none comes.
+func (r *reader) next() sse.Message {
+	r.t.Helper()
+	timer := time.AfterFunc(wait, r.leave)
+	defer timer.Stop()
+	message, err := r.messages.Next()
+	if err != nil {
+		r.t.Fatalf("no message: %v", err)
+	}
+	return message
+}
+
+// want fails the test unless the next messages have these data, of topics without type.
+func (r *reader) want(data ...string) {
+	r.t.Helper()
+	for _, d := range data {
+		if m := r.next(); m.Data != d || m.Type != "" {
+			r.t.Fatalf("got %q %q, want %q", m.Type, m.Data, d)
+		}
+	}
+}
+
+// end is how the stream ends: io.EOF if cleanly.
+func (r *reader) end() error {
+	timer := time.AfterFunc(wait, r.leave)
+	defer timer.Stop()
+	for {
+		if _, err := r.messages.Next(); err != nil {
+			return err
+		}
+	}
+}
+
+// eventually waits until what holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.After(wait)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not within %v: %s", wait, what)
+		}
+	}
+}
+
+// registered is how many clients the broker has, and how many topics and patterns they listen to.
+func (s *site) registered() (clients, keys int) {
+	answer := make(chan [2]int, 1)
+	select {
+	case s.broker.questions <- func() { answer <- [2]int{len(s.broker.clients), len(s.broker.listeners)} }:
+		n := <-answer
+		return n[0], n[1]
+	case <-s.broker.done:
+		return 0, 0
+	}
+}
+
+// waitFor waits until that many clients are registered.
+func (s *site) waitFor(clients int) {
+	s.t.Helper()
+	eventually(s.t, "clients are registered", func() bool { n, _ := s.registered(); return n == clients })
+}
+
+// noLeak runs what and checks that it leaves no goroutine behind.
+func noLeak(t *testing.T, what func()) {
+	t.Helper()
+	client0.CloseIdleConnections()
+	eventually(t, "idle connections close", settled())
+	before := runtime.NumGoroutine()
+	what()
+	client0.CloseIdleConnections()
+	defer func() {
+		if t.Failed() {
+			stacks := make([]byte, 1<<20)
+			t.Logf("%d goroutines before, %d now:\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
+		}
+	}()
+	eventually(t, "the goroutine count is back where it was", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// settled says whether the number of goroutines has stopped falling.
+func settled() func() bool {
+	last, same := 0, 0
+	return func() bool {
+		n := runtime.NumGoroutine()
+		if n == last {
+			same++
+		} else {
+			last, same = n, 0
+		}
+		return same > 5
+	}
+}
+
+// raw sends a request as it stands over a connection of its own.
+func (s *site) raw(request string) (net.Conn, *bufio.Reader) {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { conn.Close() })
+	if _, err := io.WriteString(conn, request); err != nil {
+		s.t.Fatal(err)
+	}
+	return conn, bufio.NewReader(conn)
+}
