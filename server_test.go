@@ -44,7 +44,10 @@ type site struct {
 	*node
 	t    *testing.T
 	url  string // http://127.0.0.1:port
-	stop func() // ends it, as a signal would, and waits; safe twice
+	stop func() // ends it, as a signal would, waits, and has its readers leave; safe twice
+
+	left    sync.Mutex // guards readers
+	readers []*reader
 }
 
 // serve starts a server with these settings, which ends with the test.
@@ -80,6 +83,11 @@ func serveOn(t *testing.T, listener net.Listener, args ...string) *site {
 			}
 		case <-time.After(settings.Drain + wait):
 			t.Error("the server does not stop")
+		}
+		s.left.Lock()
+		defer s.left.Unlock()
+		for _, r := range s.readers {
+			r.leave()
 		}
 	})
 	t.Cleanup(s.stop)
@@ -154,7 +162,9 @@ func (s *site) open(ctx context.Context, path, lastEventID string) (*reader, err
 		cancel()
 		response.Body.Close()
 	}
-	s.t.Cleanup(r.leave)
+	s.left.Lock()
+	s.readers = append(s.readers, r)
+	s.left.Unlock()
 	return r, nil
 }
 

@@ -1,0 +1,323 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kataras/golog"
+
+	"iris-broadcast/internal/stream"
+)
+
+// socket stands for a client's connection: a ResponseWriter that takes bytes, or does not.
+type socket struct {
+	mu       sync.Mutex
+	taken    bytes.Buffer
+	flushes  int
+	full     chan struct{} // while not nil, Write waits until it is closed or the deadline passes
+	deadline time.Time
+}
+
+func (s *socket) Header() http.Header { return http.Header{} }
+func (s *socket) WriteHeader(int)     {}
+
+func (s *socket) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	full, deadline := s.full, s.deadline
+	s.mu.Unlock()
+	if full != nil {
+		select {
+		case <-full:
+		case <-time.After(time.Until(deadline)):
+			return 0, os.ErrDeadlineExceeded
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken.Write(p)
+}
+
+func (s *socket) FlushError() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flushes++
+	return nil
+}
+
+func (s *socket) SetWriteDeadline(t time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deadline = t
+	return nil
+}
+
+func (s *socket) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken.String()
+}
+
+var limits = Limits{MaxPending: 1000, Stall: 10 * time.Second, Heartbeat: 15 * time.Second}
+
+// serve runs a stream on a socket; the result comes when it has ended.
+func serve(t *testing.T, s *socket, form Form) (*Stream, <-chan Reason, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(t.Context())
+	stream := New(s, s, form, limits)
+	ended := make(chan Reason, 1)
+	go func() { ended <- stream.Serve(ctx) }()
+	synctest.Wait()
+	return stream, ended, cancel
+}
+
+func TestWhatWaitsGoesOutInOneWriteAndOneFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &socket{full: make(chan struct{})}
+		stream, ended, leave := serve(t, s, Plain)
+		stream.Send([]byte("frame"))
+		synctest.Wait() // it is being written
+		for range 199 {
+			stream.Send([]byte("frame"))
+		}
+		close(s.full)
+		synctest.Wait()
+		if got := s.String(); got != strings.Repeat("frame", 200) || s.flushes != 2 {
+			t.Errorf("%d bytes in %d flushes, want 1000 in two: the first, and all others", len(got), s.flushes)
+		}
+		leave()
+		if reason := <-ended; reason != Left {
+			t.Errorf("ended as %v", reason)
+		}
+	})
+}
+
+func TestALargeBatchIsWrittenInPartsAndWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &socket{full: make(chan struct{})}
+		stream, _, leave := serve(t, s, Plain)
+		defer leave()
+		var want strings.Builder
+		for i := range 50 {
+			frame := strings.Repeat(string(rune('a'+i%26)), 3000+i)
+			want.WriteString(frame)
+			stream.Send([]byte(frame))
+		}
+		close(s.full)
+		synctest.Wait()
+		if s.String() != want.String() {
+			t.Errorf("%d bytes arrived, want %d, the same", len(s.String()), want.Len())
+		}
+		if stream.pending != 0 {
+			t.Errorf("%d bytes still count as pending", stream.pending)
+		}
+	})
+}
+
+func TestAQuietStreamSaysSomethingAfterEachHeartbeat(t *testing.T) {
+	for form, beat := range map[Form]string{Plain: ": heartbeat\n\n", Envelope: "event: heartbeat\ndata:"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &socket{}
+			stream, _, leave := serve(t, s, form)
+			defer leave()
+			time.Sleep(10 * time.Second)
+			stream.Send([]byte("x\n\n"))
+			time.Sleep(14 * time.Second)
+			if got := s.String(); got != "x\n\n" {
+				t.Errorf("14 s after an event: %q", got)
+			}
+			time.Sleep(17 * time.Second)
+			if got := s.String(); strings.Count(got, beat) != 2 || s.deadline != (time.Time{}) {
+				t.Errorf("31 s after an event: %q, deadline %v, want two heartbeats and none", got, s.deadline)
+			}
+		})
+	}
+}
+
+func TestAClientThatTakesNothingIsEndedAfterStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &socket{full: make(chan struct{})}
+		stream, ended, leave := serve(t, s, Plain)
+		defer leave()
+		stream.Send([]byte("x"))
+		began := time.Now()
+		if reason := <-ended; reason != Stalled || time.Since(began) != limits.Stall {
+			t.Errorf("ended as %v after %v", reason, time.Since(began))
+		}
+	})
+}
+
+func TestAClientIsEndedForWhatItsOwnSocketHoldsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &socket{full: make(chan struct{})}
+		stream, ended, leave := serve(t, s, Plain)
+		defer leave()
+		stream.Send([]byte("x"))
+		time.Sleep(1500 * time.Millisecond)
+		most := 0
+		for range 1000 {
+			stream.Send(make([]byte, 100))
+			most = max(most, len(stream.waiting))
+		}
+		if most > 10 || stream.waiting != nil {
+			t.Errorf("%d frames of 100 bytes waited, %d wait; only 1000 bytes may", most, len(stream.waiting))
+		}
+		close(s.full)
+		if reason := <-ended; reason != Pending {
+			t.Errorf("ended as %v", reason)
+		}
+	})
+}
+
+func TestWhatWaitsForTheCPUEndsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &socket{full: make(chan struct{})}
+		stream, ended, leave := serve(t, s, Plain)
+		stream.Send([]byte("x"))
+		synctest.Wait()
+		time.Sleep(patience / 2) // a write that is under way, as on a machine with too much to do
+		for range 1000 {
+			stream.Send(make([]byte, 100))
+		}
+		close(s.full)
+		synctest.Wait()
+		for range 1000 { // none under way
+			stream.Send(make([]byte, 100))
+		}
+		synctest.Wait()
+		if got := len(s.String()); got != 1+2000*100 {
+			t.Errorf("%d bytes arrived", got)
+		}
+		leave()
+		if reason := <-ended; reason != Left {
+			t.Errorf("ended as %v", reason)
+		}
+	})
+}
+
+func TestAnEndedStreamWritesWhatWaitsAndNothingAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &socket{}
+		stream, ended, leave := serve(t, s, Plain)
+		defer leave()
+		stream.Send([]byte("before"))
+		stream.End(Closing)
+		stream.End(Stalled)
+		stream.Send([]byte("after"))
+		if reason := <-ended; reason != Closing || s.String() != "before" {
+			t.Errorf("ended as %v after %q", reason, s.String())
+		}
+	})
+}
+
+func TestStreamsAreEndedOneByOneAndWithinTheTime(t *testing.T) {
+	for _, c := range []struct {
+		streams     int
+		drain, last time.Duration
+	}{
+		{3, 5 * time.Second, 3 * time.Millisecond},
+		{1000, 5 * time.Second, time.Second},
+		{20000, 5 * time.Second, 4 * time.Second},
+		{5000, 100 * time.Millisecond, 80 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ending := NewEnding(c.drain)
+			defer ending.Stop()
+			for range c.streams {
+				ending.Add(New(&socket{}, &socket{}, Plain, limits))
+			}
+			began, most := time.Now(), 0
+			for ending.ended < c.streams {
+				before := ending.ended
+				ending.End(<-ending.Tick())
+				most = max(most, ending.ended-before)
+			}
+			if took := time.Since(began); took > c.last || took < c.last*9/10 {
+				t.Errorf("the last of %d streams ended after %v, want %v", c.streams, took, c.last)
+			}
+			if most > c.streams/3+1 {
+				t.Errorf("%d of %d streams ended in one instant", most, c.streams)
+			}
+			for over := false; !over; {
+				over = ending.End(<-ending.Tick())
+			}
+			if took := time.Since(began); took != c.drain {
+				t.Errorf("over after %v, want %v", took, c.drain)
+			}
+		})
+	}
+}
+
+func TestAboveFiveASecondThereIsOneLine(t *testing.T) {
+	var log bytes.Buffer
+	golog.SetOutput(&log)
+	defer golog.SetOutput(io.Discard)
+	synctest.Test(t, func(t *testing.T) {
+		var tally Tally
+		for i := range 3 {
+			tally.Joined(i + 1)
+		}
+		time.Sleep(2 * time.Second)
+		for i := range 100 {
+			tally.Joined(4 + i)
+			tally.TurnedAway(103)
+		}
+		for i := range 40 {
+			tally.Left(Left, 102-i)
+		}
+		time.Sleep(2 * time.Second)
+		tally.Left(Stalled, 62)
+		time.Sleep(2 * time.Second)
+	})
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	want := []string{"added. 1 ", "added. 2 ", "added. 3 ", "added. 4 ", "added. 5 ", "added. 6 ", "added. 7 ", "added. 8 ",
+		"95 clients added, 40 removed. 63 registered clients", "100 clients turned away: all 103 streams", "Removed client (stalled). 62"}
+	if len(lines) != len(want) {
+		t.Fatalf("%d lines, want %d:\n%s", len(lines), len(want), log.String())
+	}
+	for i, line := range lines {
+		if !strings.Contains(line, want[i]) {
+			t.Errorf("line %d is %q, want … %q …", i, line, want[i])
+		}
+	}
+}
+
+func TestAFrameIsEncodedAtMostOnceForEachForm(t *testing.T) {
+	f := &Frame{Event: stream.Event{ID: stream.ID{Ms: 1, Seq: 2}, Topic: stream.MustTopic("a"), Data: "x"}}
+	if f.encoded[Envelope] != nil || f.encoded[Plain] != nil {
+		t.Error("encoded though nobody reads it")
+	}
+	plain, envelope := f.Bytes(Plain), f.Bytes(Envelope)
+	if &plain[0] != &f.Bytes(Plain)[0] || &envelope[0] != &f.Bytes(Envelope)[0] {
+		t.Error("encoded again")
+	}
+	if want := "id: 1-2\ndata: x\n\n"; string(plain) != want {
+		t.Errorf("plain is %q, want %q", plain, want)
+	}
+	if !strings.Contains(string(envelope), `data: {"id":"1-2","topic":"a","type":"","time":"1970-01-01T00:00:00.001Z","data":"x"}`) {
+		t.Errorf("envelope is %q", envelope)
+	}
+}
+
+func TestRecentHoldsTheNewestAndKnowsWhatItHoldsNoMore(t *testing.T) {
+	at := func(seq uint64) stream.ID { return stream.ID{Ms: 5, Seq: seq} }
+	recent := NewRecent(at(0), 10*(&Frame{Event: stream.Event{Data: "x"}}).size())
+	if frames, held := recent.After(at(0)); !held || len(frames) != 0 {
+		t.Errorf("at the start: %v, %v", frames, held)
+	}
+	for seq := range uint64(100) {
+		recent.Add(&Frame{Event: stream.Event{ID: at(seq + 1), Data: "x"}})
+	}
+	for seq, want := range map[uint64]int{89: -1, 90: 10, 95: 5, 99: 1, 100: 0, 200: 0} {
+		frames, held := recent.After(at(seq))
+		if held != (want >= 0) || held && len(frames) != want || want > 0 && frames[0].ID != at(seq+1) {
+			t.Errorf("after %d: %d frames, %v, want %d", seq, len(frames), held, want)
+		}
+	}
+}
