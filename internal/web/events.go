@@ -200,7 +200,7 @@ func (s *Site) parseEvent(ctx iris.Context) (e stream.Event, err error) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(ctx.ResponseWriter().Naive(), r.Body, s.MaxData))
 	if err != nil {
-		return e, bodyError(err, s.MaxData)
+		return e, s.bodyError(err)
 	}
 	e.Data, err = stream.ParseData(body)
 	return e, err

@@ -115,12 +115,12 @@ func accepts(r *http.Request, mediaType string) bool {
 }
 
 // bodyError is what a failed read of a request's body means.
-func bodyError(err error, limit int64) error {
+func (s *Site) bodyError(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return stream.Errorf(stream.TooLarge, "An event's data is at most %d bytes here; -max-data sets it.", limit)
+		return stream.Errorf(stream.TooLarge, "An event's data is at most %d bytes here; -max-data sets it.", s.MaxData)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return stream.Errorf(stream.TooSlow, "The body did not arrive within %v.", bodyTimeout)
+		return stream.Errorf(stream.TooSlow, "The body did not arrive within %v.", s.bodyTimeout())
 	}
 	return stream.Errorf(stream.Invalid, "The body ended before its announced length.")
 }

@@ -26,9 +26,6 @@ type Site struct {
 	assets  map[string]asset            // of Public, by path
 }
 
-// bodyTimeout is how long a request's body may take to arrive.
-const bodyTimeout = 30 * time.Second
-
 // New returns the handler of every URL there is.
 func New(s Site) (http.Handler, error) {
 	app := iris.New()
@@ -59,9 +56,14 @@ func New(s Site) (http.Handler, error) {
 // limitBody gives a body a time to arrive in. The server's own ReadTimeout would do that too, and end every stream.
 func (s *Site) limitBody(ctx iris.Context) {
 	if r := ctx.Request(); r.Body != nil && r.Body != http.NoBody {
-		http.NewResponseController(ctx.ResponseWriter().Naive()).SetReadDeadline(time.Now().Add(bodyTimeout))
+		http.NewResponseController(ctx.ResponseWriter().Naive()).SetReadDeadline(time.Now().Add(s.bodyTimeout()))
 	}
 	ctx.Next()
+}
+
+// bodyTimeout is ten seconds, and one more for each 64 KiB that a body may have.
+func (s *Site) bodyTimeout() time.Duration {
+	return 10*time.Second + time.Duration(s.MaxData)*time.Second/(64<<10)
 }
 
 // health says that the process answers, and how many streams it has.
