@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -52,7 +51,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return nil
 	}
 	setUpLog(s)
-	node, err := newNode(ctx, s)
+	node, err := newNode(ctx, s, openLog(s))
 	if err != nil {
 		return err
 	}
@@ -70,36 +69,44 @@ type node struct {
 	settings *config.Config
 	log      stream.Log
 	broker   *Broker
-	handler  http.Handler
+	server   *web.Server
+}
+
+// openLog opens the log that the settings name.
+func openLog(s *config.Config) stream.Log {
+	return stream.NewMemory(stream.Retention{
+		Events: s.KeepEvents, Age: s.KeepAge, Bytes: int64(s.KeepBytes), Topics: s.MaxTopics, Always: demo.Keep()})
 }
 
 // newNode makes a node that is ready to serve; its broker is to be closed. It calls itself unready once ctx has ended.
-func newNode(ctx context.Context, s *config.Config) (*node, error) {
-	log := stream.NewMemory(stream.Retention{
-		Events: s.KeepEvents, Age: s.KeepAge, Bytes: int64(s.KeepBytes), Topics: s.MaxTopics, Always: demo.Keep()})
+func newNode(ctx context.Context, s *config.Config, log stream.Log) (n *node, err error) {
 	broker, err := NewBroker(log, BrokerOptions{
 		Limits:     delivery.Limits{MaxPending: s.MaxPending, Stall: s.Stall, Heartbeat: s.Heartbeat},
 		MaxStreams: s.MaxStreams, Retry: s.Retry, Drain: s.Drain})
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			broker.Close()
+		}
+	}()
 	handler, err := web.New(web.Site{
 		Log: log, Stream: broker.ServeHTTP, Streams: broker.Streams, Closing: func() bool { return ctx.Err() != nil },
 		Views: sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
 	if err != nil {
-		broker.Close()
 		return nil, err
 	}
-	return &node{s, log, broker, handler}, nil
+	server, err := web.NewServer(handler, s.TLSCert, s.TLSKey)
+	return &node{s, log, broker, server}, err
 }
 
 // serve serves the listener until ctx ends; then it accepts nothing more, ends the streams, finishes the requests in
 // flight, and cuts what is left after -drain.
 func (n *node) serve(ctx context.Context, listener net.Listener) error {
-	server := web.NewServer(n.handler)
 	served := make(chan error, 1)
-	go func() { served <- server.ServeOn(listener, n.settings.TLSCert, n.settings.TLSKey) }()
+	go func() { served <- n.server.ServeOn(listener) }()
 	var tickers sync.WaitGroup
 	defer tickers.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -120,7 +127,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener) error {
 	var ending sync.WaitGroup
 	ending.Go(n.broker.Close)
 	defer ending.Wait()
-	return server.Shutdown(within)
+	return n.server.Shutdown(within)
 }
 
 func sub(dir string) fs.FS {

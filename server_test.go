@@ -67,7 +67,7 @@ func serveOn(t *testing.T, listener net.Listener, args ...string) *site {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	node, err := newNode(ctx, settings)
+	node, err := newNode(ctx, settings, openLog(settings))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,9 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"log"
 	"net"
 	"net/http"
@@ -21,8 +23,8 @@ type Server struct {
 	fresh map[net.Conn]bool // connections that have not sent a byte; nil once Shutdown has begun
 }
 
-// NewServer returns a server of handler.
-func NewServer(handler http.Handler) *Server {
+// NewServer returns a server of handler, which speaks TLS and HTTP/2 if there is a certificate.
+func NewServer(handler http.Handler, certFile, keyFile string) (*Server, error) {
 	s := &Server{fresh: map[net.Conn]bool{}}
 	s.Server = http.Server{
 		Handler:           handler,
@@ -32,21 +34,27 @@ func NewServer(handler http.Handler) *Server {
 		ConnState:         s.connState,
 		ErrorLog:          log.New(errorLog{}, "", 0),
 	}
-	return s
+	if certFile == "" {
+		return s, nil
+	}
+	certificate, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("-tls-cert and -tls-key: %w", err)
+	}
+	s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	return s, nil
 }
 
-// ServeOn serves the listener until Shutdown, with TLS and HTTP/2 if there is a certificate; then it returns nil.
-func (s *Server) ServeOn(listener net.Listener, certFile, keyFile string) error {
-	var err error
-	if certFile == "" {
-		err = s.Serve(listener)
-	} else {
-		err = s.ServeTLS(listener, certFile, keyFile)
+// ServeOn serves the listener until Shutdown; then it returns nil.
+func (s *Server) ServeOn(listener net.Listener) error {
+	serve := s.Serve
+	if s.TLSConfig != nil {
+		serve = func(listener net.Listener) error { return s.ServeTLS(listener, "", "") }
 	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
 	}
-	return err
+	return nil
 }
 
 func (s *Server) connState(conn net.Conn, state http.ConnState) {
