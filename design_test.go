@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// module is the prefix of this module's own packages.
+const module = "iris-broadcast/internal/"
+
+// arrows are the packages of this module that each package may import. They point down only. main.go and broker.go may
+// import them all; tests what they like.
+var arrows = map[string][]string{
+	"stream":         {},
+	"stream/logtest": {"stream"},
+	"sse":            {},
+	"delivery":       {"stream", "sse"},
+	"demo":           {"stream"},
+	"web":            {"stream", "delivery"},
+	"config":         {},
+}
+
+// standardOnly are the packages that import nothing but the standard library and what arrows says.
+var standardOnly = []string{"stream", "stream/logtest", "sse"}
+
+// irisOnly are those that know Iris, beside main.go and broker.go.
+var irisOnly = []string{"web"}
+
+// goFiles calls visit with each Go file of the repository.
+func goFiles(t *testing.T, visit func(path string, file *ast.File, set *token.FileSet)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && path != "." {
+			return errOr(err, fs.SkipDir)
+		}
+		if entry.IsDir() || filepath.Ext(path) != ".go" {
+			return nil
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		visit(filepath.ToSlash(path), file, set)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func errOr(err, other error) error {
+	if err != nil {
+		return err
+	}
+	return other
+}
+
+func TestArrowsPointDownOnly(t *testing.T) {
+	seen := map[string]bool{}
+	goFiles(t, func(path string, file *ast.File, _ *token.FileSet) {
+		dir, inside := strings.CutPrefix(filepath.ToSlash(filepath.Dir(path)), "internal/")
+		if !inside || strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		allowed, known := arrows[dir]
+		if seen[dir] = true; !known {
+			t.Errorf("%s: package %s has no place in the design; give it one in arrows", path, dir)
+		}
+		for _, spec := range file.Imports {
+			imported, _ := strconv.Unquote(spec.Path.Value)
+			own, isOwn := strings.CutPrefix(imported, module)
+			switch {
+			case isOwn && !slices.Contains(allowed, own):
+				t.Errorf("%s imports %s", path, imported)
+			case !isOwn && strings.Contains(imported, "kataras/iris") && !slices.Contains(irisOnly, dir):
+				t.Errorf("%s knows Iris", path)
+			case !isOwn && strings.Contains(imported, ".") && slices.Contains(standardOnly, dir):
+				t.Errorf("%s imports %s, and is to have the standard library alone", path, imported)
+			}
+		}
+	})
+	for dir := range arrows {
+		if !seen[dir] {
+			t.Errorf("package %s has a place in arrows and is not there", dir)
+		}
+	}
+}
+
+func TestFilesAndFunctionsAreShort(t *testing.T) {
+	lines := func(path string, most int) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := bytes.Count(text, []byte("\n")); n > most {
+			t.Errorf("%s has %d lines, more than %d", path, n, most)
+		}
+	}
+	goFiles(t, func(path string, file *ast.File, set *token.FileSet) {
+		most := 300
+		if strings.HasSuffix(path, "_test.go") {
+			most = 500
+		}
+		lines(path, most)
+		for _, declaration := range file.Decls {
+			if f, ok := declaration.(*ast.FuncDecl); ok && most == 300 {
+				if n := set.Position(f.End()).Line - set.Position(f.Pos()).Line + 1; n > 50 {
+					t.Errorf("%s: %s has %d lines, more than 50", path, f.Name.Name, n)
+				}
+			}
+		}
+	})
+	modules, err := filepath.Glob("public/js/*.js")
+	if err != nil || len(modules) == 0 {
+		t.Fatal(modules, err)
+	}
+	for _, path := range modules {
+		most := 120
+		if filepath.Base(path) == "broadcast.js" {
+			most = 350
+		}
+		lines(path, most)
+	}
+	lines("public/mini.html", 25)
+}
+
+func TestPagesWriteNoMarkupFromScripts(t *testing.T) {
+	err := filepath.WalkDir("public", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, word := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("} {
+			if bytes.Contains(text, []byte(word)) {
+				t.Errorf("%s uses %s", path, word)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

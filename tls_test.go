@@ -1,0 +1,173 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"iris-broadcast/internal/sse"
+)
+
+// certificate writes a self-signed certificate for localhost and its key, and returns their files and who trusts it.
+func certificate(t *testing.T) (certFile, keyFile string, trust *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, kind string, der []byte) string {
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	trust = x509.NewCertPool()
+	trust.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", keyDER), trust
+}
+
+// overTLS serves with TLS, and returns a client that speaks HTTP/2 with it.
+func overTLS(t *testing.T, args ...string) (*site, *http.Client) {
+	t.Helper()
+	certFile, keyFile, trust := certificate(t)
+	s := serve(t, append(args, "-tls-cert", certFile, "-tls-key", keyFile)...)
+	s.url = strings.Replace(s.url, "http:", "https:", 1)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trust}, ForceAttemptHTTP2: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	return s, &http.Client{Transport: transport}
+}
+
+func TestAHundredStreamsShareOneConnectionOverTLS(t *testing.T) {
+	s, client := overTLS(t, "-demo=false", "-stall", "200ms")
+	var reading sync.WaitGroup
+	defer s.stop()
+	for i := range 100 {
+		response, err := client.Get(s.url + "/events/news")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.ProtoMajor != 2 || response.Header.Get("Connection") != "" {
+			t.Fatalf("%s with Connection %q", response.Proto, response.Header.Get("Connection"))
+		}
+		reading.Go(func() {
+			defer response.Body.Close()
+			messages := sse.NewReader(response.Body)
+			for n := range 50 {
+				if m, err := messages.Next(); err != nil || m.Data != fmt.Sprint(n) {
+					t.Errorf("stream %d: got %+v, %v, want %d", i, m, err, n)
+					return
+				}
+			}
+		})
+	}
+	s.waitFor(100)
+	quiet := time.After(500 * time.Millisecond) // longer than -stall: a deadline left behind would reset the streams
+	<-quiet
+	for n := range 50 {
+		response, err := client.Post(s.url+"/events/news", "", strings.NewReader(fmt.Sprint(n)))
+		if err != nil || response.StatusCode != http.StatusCreated {
+			t.Fatalf("%+v, %v", response, err)
+		}
+		response.Body.Close()
+	}
+	reading.Wait()
+	eventually(t, "who leaves on HTTP/2 is noticed", func() bool { n, _ := s.registered(); return n == 0 })
+}
+
+func TestOneStalledStreamOnHTTP2IsEndedAndOthersAreNot(t *testing.T) {
+	s, client := overTLS(t, "-demo=false", "-stall", "300ms")
+	defer s.stop()
+	stalled, err := client.Get(s.url + "/events/news")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stalled.Body.Close()
+	reading, err := client.Get(s.url + "/events/news")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reading.Body.Close()
+	s.waitFor(2)
+	messages := sse.NewReader(reading.Body)
+	payload := strings.Repeat("x", 32<<10)
+	for n := 0; ; n++ {
+		response, err := client.Post(s.url+"/events/news", "", strings.NewReader(fmt.Sprint(n, payload)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if m, err := messages.Next(); err != nil || m.Data != fmt.Sprint(n, payload) {
+			t.Fatalf("the stream that reads got %.9s…, %v, want %d", m.Data, err, n)
+		}
+		if clients, _ := s.registered(); clients == 1 {
+			return
+		}
+	}
+}
+
+func TestTLSOpensNoSecondPort(t *testing.T) {
+	certFile, keyFile, trust := certificate(t)
+	unixOnly(t)
+	p := startDaemon(t, "-addr", "localhost:0", "-tls-cert", certFile, "-tls-key", keyFile)
+	if !strings.HasPrefix(p.url, "https://localhost:") || !strings.Contains(p.lines[1], "curl -d hello https://localhost:") {
+		t.Errorf("it printed %q", p.lines)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trust}}
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Get(p.url + "/healthz")
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%+v, %v", response, err)
+	}
+	response.Body.Close()
+	if n := listeners(t, p.command.Process.Pid); n > 1 {
+		t.Errorf("%d ports are open, want one", n)
+	}
+}
+
+// listeners counts a process's listening sockets, where the system tells (Linux); else it is 0.
+func listeners(t *testing.T, pid int) (n int) {
+	t.Helper()
+	inodes := map[string]bool{}
+	for _, table := range []string{"tcp", "tcp6"} {
+		text, err := os.ReadFile("/proc/net/" + table)
+		if err != nil {
+			return 0
+		}
+		for line := range strings.Lines(string(text)) {
+			if fields := strings.Fields(line); len(fields) > 9 && fields[3] == "0A" { // TCP_LISTEN
+				inodes["socket:["+fields[9]+"]"] = true
+			}
+		}
+	}
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	for _, file := range files {
+		if target, err := os.Readlink(file); err == nil && inodes[target] {
+			n++
+		}
+	}
+	return n
+}
