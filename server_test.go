@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 // site is a server that runs in the test's own process, on a real listener.
 type site struct {
 	*node
-	t    *testing.T
+	t    testing.TB
 	url  string // http://127.0.0.1:port
 	stop func() // ends it, as a signal would, waits, and has its readers leave; safe twice
 
@@ -51,7 +51,7 @@ type site struct {
 }
 
 // serve starts a server with these settings, which ends with the test.
-func serve(t *testing.T, args ...string) *site {
+func serve(t testing.TB, args ...string) *site {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -60,7 +60,7 @@ func serve(t *testing.T, args ...string) *site {
 	return serveOn(t, listener, args...)
 }
 
-func serveOn(t *testing.T, listener net.Listener, args ...string) *site {
+func serveOn(t testing.TB, listener net.Listener, args ...string) *site {
 	t.Helper()
 	settings, err := config.Parse(args, io.Discard)
 	if err != nil {
@@ -125,7 +125,7 @@ var client0 = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256, 
 
 // reader is a client of a stream.
 type reader struct {
-	t        *testing.T
+	t        testing.TB
 	response *http.Response
 	messages *sse.Reader
 	leave    func()
@@ -202,7 +202,7 @@ func (r *reader) end() error {
 }
 
 // eventually waits until what holds.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.After(wait)
 	tick := time.NewTicker(5 * time.Millisecond)
