@@ -3,16 +3,12 @@ package stream
 import (
 	"container/heap"
 	"context"
+	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
 )
-
-// maxBehind is how many bytes of events a follower may have waiting before Append returns late.
-const maxBehind = 4 << 20
-
-// overhead is about what an event costs beside its text: its fields, its place in a slice, its share of the maps.
-const overhead = 128
 
 // Retention bounds what a log keeps. What is over goes, the oldest first; what goes is reported as Gap.
 type Retention struct {
@@ -27,13 +23,13 @@ type Retention struct {
 type Memory struct {
 	keep Retention // set by NewMemory, then read-only
 
-	mu        sync.Mutex // guards everything below; held for memory's work alone
-	topics    map[Topic]*topicLog
-	oldest    byOldest // the topics that age and bytes bound, the one with the oldest event first
-	bytes     int64    // of the events in oldest
-	head      ID
-	floor     ID // the highest ID removed from a topic that is no longer in topics
-	followers map[*follower]bool
+	mu     sync.Mutex // guards everything below; held for memory's work alone
+	feed   Feed
+	topics map[Topic]*topicLog
+	oldest byOldest // the topics that age and bytes bound, the one with the oldest event first
+	bytes  int64    // of the events in oldest
+	head   ID
+	floor  ID // the highest ID removed from a topic that is no longer in topics
 }
 
 // topicLog is what is kept of one topic; it is never empty.
@@ -47,7 +43,7 @@ type topicLog struct {
 // NewMemory returns an empty log, whose head and floor are the moment of its start: what came before is not known.
 func NewMemory(keep Retention) *Memory {
 	start := IDAt(time.Now())
-	return &Memory{keep: keep, topics: map[Topic]*topicLog{}, head: start, floor: start, followers: map[*follower]bool{}}
+	return &Memory{keep: keep, topics: map[Topic]*topicLog{}, head: start, floor: start}
 }
 
 // Append implements Log.
@@ -70,11 +66,9 @@ func (m *Memory) Append(ctx context.Context, events ...Event) ([]ID, error) {
 		m.add(logged[i])
 	}
 	m.trim(now)
-	for f := range m.followers {
-		f.add(logged)
-	}
+	m.feed.Publish(logged)
 	m.mu.Unlock()
-	m.waitForFollowers(ctx)
+	m.feed.Wait(ctx)
 	return ids, nil
 }
 
@@ -104,7 +98,7 @@ func (m *Memory) add(e Event) {
 	if n := m.keep.Always[e.Topic]; n > 0 {
 		most = n
 	} else {
-		m.bytes += size(e)
+		m.bytes += Size(e)
 		if t.place < 0 {
 			heap.Push(&m.oldest, t)
 		}
@@ -124,7 +118,7 @@ func (m *Memory) trim(now time.Time) {
 			continue
 		}
 		heap.Pop(&m.oldest)
-		m.bytes -= size(t.events[0])
+		m.bytes -= Size(t.events[0])
 		m.floor = t.events[0].ID // every ID removed this way is above those before it
 		delete(m.topics, t.topic)
 	}
@@ -134,7 +128,7 @@ func (m *Memory) trim(now time.Time) {
 func (m *Memory) removeOldest(t *topicLog) {
 	t.removed = t.events[0].ID
 	if t.place >= 0 {
-		m.bytes -= size(t.events[0])
+		m.bytes -= Size(t.events[0])
 	}
 	t.events[0] = Event{} // the array behind the slice lives on; the data need not
 	t.events = t.events[1:]
@@ -143,8 +137,9 @@ func (m *Memory) removeOldest(t *topicLog) {
 	}
 }
 
-func size(e Event) int64 {
-	return int64(len(e.Topic.name) + len(e.Type.name) + len(e.Data) + overhead)
+// Size is about how many bytes an event takes: its text, and 128 for the rest.
+func Size(e Event) int64 {
+	return int64(len(e.Topic.name) + len(e.Type.name) + len(e.Data) + 128)
 }
 
 // Head implements Log.
@@ -177,6 +172,15 @@ func (m *Memory) Page(_ context.Context, q Query) (Page, error) {
 		}
 	}
 	return page, nil
+}
+
+// Follow implements Log. What was removed before Follow began is not delivered.
+func (m *Memory) Follow(ctx context.Context, after ID, deliver func([]Event) error) error {
+	m.mu.Lock()
+	backlog, _ := merge(slices.Collect(maps.Values(m.topics)), Query{After: after, Limit: math.MaxInt})
+	follower := m.feed.Join(backlog)
+	m.mu.Unlock()
+	return follower.Run(ctx, deliver)
 }
 
 func (m *Memory) selected(s Selection) []*topicLog {

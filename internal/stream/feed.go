@@ -1,0 +1,150 @@
+package stream
+
+import (
+	"context"
+	"sync"
+)
+
+// maxBehind is how many bytes of events a follower may have waiting before Append returns late.
+const maxBehind = 4 << 20
+
+// Feed tells followers what has been appended: the part of a Log that every store on one node has in common. Its zero
+// value has no followers; its methods may be called at once.
+type Feed struct {
+	mu        sync.Mutex
+	followers map[*Follower]bool
+}
+
+// Follower is one Follow under way: what waits for it, and how much.
+type Follower struct {
+	feed *Feed
+	wake chan struct{} // holds a token when there is something to deliver
+
+	mu      sync.Mutex // taken with or without Feed.mu, never the other way round
+	waiting []Event
+	bytes   int64         // of waiting, and of what deliver has at the moment
+	room    chan struct{} // closed when bytes is back at maxBehind or less; nil if it is
+}
+
+// Join adds a follower that gets backlog first, and then what is published from now on. The caller sees to it that nothing
+// is published between its read of the backlog and this call.
+func (f *Feed) Join(backlog []Event) *Follower {
+	follower := &Follower{feed: f, wake: make(chan struct{}, 1)}
+	if len(backlog) > 0 {
+		follower.add(backlog)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.followers == nil {
+		f.followers = map[*Follower]bool{}
+	}
+	f.followers[follower] = true
+	return follower
+}
+
+// Publish tells every follower of events that are durable. Calls come in the log's order. It waits for nobody.
+func (f *Feed) Publish(events []Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for follower := range f.followers {
+		follower.add(events)
+	}
+}
+
+// Wait returns when no follower is more than 4 MiB behind, or ctx ends.
+func (f *Feed) Wait(ctx context.Context) {
+	for _, room := range f.behind() {
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (f *Feed) behind() (rooms []<-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for follower := range f.followers {
+		if room := follower.full(); room != nil {
+			rooms = append(rooms, room)
+		}
+	}
+	return rooms
+}
+
+// Run calls deliver with what is published, some at a time, until ctx ends or deliver fails; it returns that error, and the
+// follower has left.
+func (f *Follower) Run(ctx context.Context, deliver func([]Event) error) error {
+	defer f.leave()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-f.wake:
+		}
+		events := f.take()
+		if len(events) == 0 {
+			continue
+		}
+		err := deliver(events)
+		f.done(events)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// leave ends the follower; nobody waits for it any more.
+func (f *Follower) leave() {
+	f.feed.mu.Lock()
+	delete(f.feed.followers, f)
+	f.feed.mu.Unlock()
+	f.done(f.take())
+}
+
+// add queues events.
+func (f *Follower) add(events []Event) {
+	f.mu.Lock()
+	f.waiting = append(f.waiting, events...)
+	for _, e := range events {
+		f.bytes += Size(e)
+	}
+	if f.bytes > maxBehind && f.room == nil {
+		f.room = make(chan struct{})
+	}
+	f.mu.Unlock()
+	select {
+	case f.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// take returns what waits; it still counts until done.
+func (f *Follower) take() []Event {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	events := f.waiting
+	f.waiting = nil
+	return events
+}
+
+// done says that events have been delivered.
+func (f *Follower) done(events []Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range events {
+		f.bytes -= Size(e)
+	}
+	if f.room != nil && f.bytes <= maxBehind {
+		close(f.room)
+		f.room = nil
+	}
+}
+
+// full is nil, or a channel that is closed once the follower has caught up enough.
+func (f *Follower) full() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.room
+}
