@@ -55,22 +55,6 @@ func TestTheREADMENamesWhatIsThere(t *testing.T) {
 	}
 }
 
-// needs finds a program that a test drives. Where it is missing the test is skipped, but not in CI, which installs it.
-func needs(t *testing.T, program, install string) string {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil {
-		if path = "/usr/sbin/" + program; exec.Command(path, "-v").Run() == nil {
-			return path
-		}
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is missing: %s", program, install)
-		}
-		t.Skipf("%s is missing: %s", program, install)
-	}
-	return path
-}
-
 // freePort is a port of this machine that nobody listens on.
 func freePort(t *testing.T) string {
 	t.Helper()
@@ -86,7 +70,7 @@ func freePort(t *testing.T) string {
 // proxy starts nginx with the README's example in front of s, and returns its URL.
 func proxy(t *testing.T, s *site) string {
 	t.Helper()
-	nginx := needs(t, "nginx", "apt-get install nginx-light")
+	nginx := needs(t, "apt-get install nginx-light", "nginx", "/usr/sbin/nginx")
 	_, example, _ := strings.Cut(readme(t), "```nginx\n")
 	example, _, found := strings.Cut(example, "```")
 	port, dir := freePort(t), t.TempDir()

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
 	"strings"
@@ -277,4 +278,20 @@ func (s *site) raw(request string) (net.Conn, *bufio.Reader) {
 		s.t.Fatal(err)
 	}
 	return conn, bufio.NewReader(conn)
+}
+
+// needs finds a program that a test drives, by the first of its names that is there. Where there is none the test is
+// skipped, but not in CI, which installs it.
+func needs(t *testing.T, install string, names ...string) string {
+	t.Helper()
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("no %s here: %s", names[0], install)
+	}
+	t.Skipf("no %s here: %s", names[0], install)
+	return ""
 }
