@@ -4,6 +4,7 @@ package demo
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/kataras/golog"
@@ -18,11 +19,15 @@ const newest = 100
 type Ticker struct {
 	Topic  stream.Topic
 	Period time.Duration
-	Say    func(now time.Time) string // the data, never empty
+	Say    func(now time.Time) stream.Event // without its topic
 }
 
 // Tickers are all that speak.
-var Tickers = []Ticker{hello}
+var Tickers = []Ticker{
+	{stream.MustTopic("hello"), 2 * time.Second, hello},
+	{stream.MustTopic("time"), time.Second, clock},
+	{stream.MustTopic("ping"), 500 * time.Millisecond, ping},
+}
 
 // Keep is how many events of each demo's topic are kept.
 func Keep() map[stream.Topic]int {
@@ -33,8 +38,8 @@ func Keep() map[stream.Topic]int {
 	return keep
 }
 
-// hello greets every two seconds, with the time as a number and as a sentence.
-var hello = Ticker{stream.MustTopic("hello"), 2 * time.Second, func(now time.Time) string {
+// hello greets with the time as a number and as a sentence.
+func hello(now time.Time) stream.Event {
 	data, err := json.Marshal(struct {
 		Timestamp int64  `json:"timestamp"`
 		Message   string `json:"message"`
@@ -42,8 +47,18 @@ var hello = Ticker{stream.MustTopic("hello"), 2 * time.Second, func(now time.Tim
 	if err != nil {
 		panic(err) // a number and a string always can be JSON
 	}
-	return string(data)
-}}
+	return stream.Event{Data: string(data)}
+}
+
+// clock tells the time in words.
+func clock(now time.Time) stream.Event {
+	return stream.Event{Data: "The time is " + now.Format(time.UnixDate)}
+}
+
+// ping is an event with a type, which a page hears with addEventListener("ping"): unix seconds.
+func ping(now time.Time) stream.Event {
+	return stream.Event{Type: stream.MustType("ping"), Data: strconv.FormatInt(now.Unix(), 10)}
+}
 
 // Run ticks until ctx ends. listening says whether somebody would hear it.
 func (t Ticker) Run(ctx context.Context, log stream.Log, listening func(stream.Topic) bool) {
@@ -59,7 +74,9 @@ func (t Ticker) Run(ctx context.Context, log stream.Log, listening func(stream.T
 		if !listening(t.Topic) {
 			continue
 		}
-		_, err := log.Append(ctx, stream.Event{Topic: t.Topic, Data: t.Say(next)})
+		event := t.Say(next)
+		event.Topic = t.Topic
+		_, err := log.Append(ctx, event)
 		if err != nil && !failing && ctx.Err() == nil {
 			golog.Errorf("The demo on %s: %v. It goes on trying", t.Topic, err)
 		}

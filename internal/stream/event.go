@@ -40,6 +40,15 @@ func ParseType(text string) (Type, error) {
 	return Type{text}, nil
 }
 
+// MustType is ParseType for names that stand in the program; it panics where ParseType fails.
+func MustType(text string) Type {
+	t, err := ParseType(text)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
 // String is the type's name, "" for none.
 func (t Type) String() string { return t.name }
 
