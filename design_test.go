@@ -20,13 +20,17 @@ const module = "iris-broadcast/internal/"
 // arrows are the packages of this module that each package may import. They point down only. main.go and broker.go may
 // import them all; tests what they like.
 var arrows = map[string][]string{
-	"stream":         {},
-	"stream/logtest": {"stream"},
-	"sse":            {},
-	"delivery":       {"stream", "sse"},
-	"demo":           {"stream"},
-	"web":            {"stream", "delivery"},
-	"config":         {},
+	"stream":          {},
+	"stream/logtest":  {"stream"},
+	"sse":             {},
+	"delivery":        {"stream", "sse"},
+	"demo":            {"stream"},
+	"audit":           {"stream"},
+	"board":           {"stream"},
+	"board/boardtest": {"board", "stream"},
+	"bolt":            {"stream", "board"},
+	"web":             {"stream", "delivery", "audit", "board"},
+	"config":          {},
 }
 
 // standardOnly are the packages that import nothing but the standard library and what arrows says.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"net"
 	"os"
 	"os/signal"
@@ -19,6 +20,9 @@ import (
 
 	"github.com/kataras/golog"
 
+	"iris-broadcast/internal/audit"
+	"iris-broadcast/internal/board"
+	"iris-broadcast/internal/bolt"
 	"iris-broadcast/internal/config"
 	"iris-broadcast/internal/delivery"
 	"iris-broadcast/internal/demo"
@@ -51,7 +55,12 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return nil
 	}
 	setUpLog(s)
-	node, err := newNode(ctx, s, openLog(s))
+	stores, err := openStores(s)
+	if err != nil {
+		return err
+	}
+	defer stores.close()
+	node, err := newNode(ctx, s, stores)
 	if err != nil {
 		return err
 	}
@@ -72,15 +81,33 @@ type node struct {
 	server   *web.Server
 }
 
-// openLog opens the log that the settings name.
-func openLog(s *config.Config) stream.Log {
-	return stream.NewMemory(stream.Retention{
-		Events: s.KeepEvents, Age: s.KeepAge, Bytes: int64(s.KeepBytes), Topics: s.MaxTopics, Always: demo.Keep()})
+// stores are where a node keeps what it is told.
+type stores struct {
+	stream.Log
+	board.Store
+	close func() error
+}
+
+// openStores opens what the settings name.
+func openStores(s *config.Config) (*stores, error) {
+	keep := stream.Retention{
+		Events: s.KeepEvents, Age: s.KeepAge, Bytes: int64(s.KeepBytes), Topics: s.MaxTopics, Always: demo.Keep()}
+	file := s.File()
+	if file == "" {
+		log := stream.NewMemory(keep)
+		return &stores{log, board.NewMemory(log), func() error { return nil }}, nil
+	}
+	keep.Always[audit.Topic] = math.MaxInt // a file keeps every record
+	store, err := bolt.Open(file, keep)
+	if err != nil {
+		return nil, fmt.Errorf("-store %s: %w", s.Store, err)
+	}
+	return &stores{store, store, store.Close}, nil
 }
 
 // newNode makes a node that is ready to serve; its broker is to be closed. It calls itself unready once ctx has ended.
-func newNode(ctx context.Context, s *config.Config, log stream.Log) (n *node, err error) {
-	broker, err := NewBroker(log, BrokerOptions{
+func newNode(ctx context.Context, s *config.Config, stores *stores) (n *node, err error) {
+	broker, err := NewBroker(stores.Log, BrokerOptions{
 		Limits:     delivery.Limits{MaxPending: s.MaxPending, Stall: s.Stall, Heartbeat: s.Heartbeat},
 		MaxStreams: s.MaxStreams, Retry: s.Retry, Drain: s.Drain})
 	if err != nil {
@@ -92,14 +119,14 @@ func newNode(ctx context.Context, s *config.Config, log stream.Log) (n *node, er
 		}
 	}()
 	handler, err := web.New(web.Site{
-		Log: log, Stream: broker.ServeHTTP, Streams: broker.Streams, Closing: func() bool { return ctx.Err() != nil },
+		Log: stores.Log, Board: stores.Store, Stream: broker.ServeHTTP, Streams: broker.Streams, Closing: func() bool { return ctx.Err() != nil },
 		Views: sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
 	if err != nil {
 		return nil, err
 	}
 	server, err := web.NewServer(handler, s.TLSCert, s.TLSKey)
-	return &node{s, log, broker, server}, err
+	return &node{s, stores.Log, broker, server}, err
 }
 
 // serve serves the listener until ctx ends; then it accepts nothing more, ends the streams, finishes the requests in

@@ -12,8 +12,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"iris-broadcast/internal/board"
 	"iris-broadcast/internal/config"
 	"iris-broadcast/internal/stream"
+	"iris-broadcast/internal/stream/logtest"
 )
 
 // exchange is one rule of the HTTP face: a request, and what of its answer is fixed.
@@ -138,7 +140,7 @@ func TestReadingFollowsTheProtocol(t *testing.T) {
 		{"GET /events?topic=a*", "", 400, problem, "A pattern is * alone, or a topic with /* behind it"},
 		{"GET /events?topic=", "", 400, problem, "A topic is"},
 		{"GET /events?topic=a" + strings.Repeat("&topic=a", 100), "", 400, problem, "A stream has 1 to 100 topics and patterns; this asks for 101."},
-		{"GET /events/a?topic=b", "", 400, problem, "in the path or in topic=, not in both"},
+		{"GET /events/a?topic=b", "", 400, problem, "Name topics in the path or in topic= of /events, not in both."},
 		{"GET /events/a?since=all&last=1", "", 400, problem, "Give since or last, not both"},
 		{"GET /events/a?since=yesterday", "", 400, problem, "since is an id such as 1763676000000-3, a time such as 10m or 24h, or all."},
 		{"GET /events/a?since=-1m", "", 400, problem, "since is an id"},
@@ -285,6 +287,8 @@ var errDisk = stream.Errorf(stream.Unavailable, "The disk is full.")
 func (brokenLog) Append(context.Context, ...stream.Event) ([]stream.ID, error)  { return nil, errDisk }
 func (brokenLog) Page(context.Context, stream.Query) (p stream.Page, err error) { return p, errDisk }
 
+func (brokenLog) Ready(context.Context) error { return errDisk }
+
 // Head works once, for the broker's start.
 func (b *brokenHead) Head(ctx context.Context) (stream.ID, error) {
 	if b.started.Swap(true) {
@@ -305,7 +309,7 @@ func handle(t *testing.T, ctx context.Context, log stream.Log) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	node, err := newNode(ctx, settings, log)
+	node, err := newNode(ctx, settings, &stores{log, board.NewMemory(log), nil})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,13 +322,13 @@ func handle(t *testing.T, ctx context.Context, log stream.Log) *site {
 }
 
 func TestAServerThatCannotWorkSaysWhy(t *testing.T) {
-	settings, _ := config.Parse(nil, io.Discard)
+	log := stream.NewMemory(logtest.Generous)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	json := map[string]string{"Content-Type": "application/json"}
 	exchange{"GET /readyz", "", 503, json, `{"reasons":["the server is shutting down"],"status":"unavailable"}`}.
-		try(t, handle(t, ended, openLog(settings)))
-	broken := handle(t, t.Context(), &brokenHead{brokenLog: brokenLog{openLog(settings)}})
+		try(t, handle(t, ended, log))
+	broken := handle(t, t.Context(), &brokenHead{brokenLog: brokenLog{log}})
 	again := map[string]string{"Retry-After": "5", "Content-Type": "application/problem+json"}
 	for _, e := range []exchange{
 		{"GET /readyz", "", 503, json, `"the store: The disk is full."`},
@@ -333,6 +337,12 @@ func TestAServerThatCannotWorkSaysWhy(t *testing.T) {
 		{"GET /events/a?last=3", "", 503, again, "The disk is full."},
 		{"GET /events/a" + asList, "", 503, again, "The disk is full."},
 		{"POST /events/a | Host: localhost", "x", 503, again, "The disk is full."},
+		{"GET /api/v1/audits" + asList, "", 503, again, "The disk is full."},
+		{"GET /api/v1/audits?format=csv", "", 503, again, "The disk is full."},
+		{"POST /api/v1/audits | Host: localhost", `{"id":"1"}`, 503, again, "The disk is full."},
+		{"GET /api/v1/comments", "", 503, again, "The disk is full."},
+		{"POST /api/v1/comments | Host: localhost", `{"content":"x"}`, 503, again, "The disk is full."},
+		{"GET /time | Accept: text/html", "", 503, map[string]string{"Retry-After": "5"}, "The disk is full."},
 	} {
 		e.try(t, broken)
 	}

@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	golog.SetOutput(io.Discard)
+	os.Setenv("BROADCAST_STORE", "memory") // where no test says otherwise
 	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(m.Run())
 }
@@ -67,8 +68,12 @@ func serveOn(t testing.TB, listener net.Listener, args ...string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	stores, err := openStores(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	node, err := newNode(ctx, settings, openLog(settings))
+	node, err := newNode(ctx, settings, stores)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +89,9 @@ func serveOn(t testing.TB, listener net.Listener, args ...string) *site {
 			}
 		case <-time.After(settings.Drain + wait):
 			t.Error("the server does not stop")
+		}
+		if err := stores.close(); err != nil {
+			t.Error(err)
 		}
 		s.left.Lock()
 		defer s.left.Unlock()

@@ -37,10 +37,10 @@ func (s *Config) table() []setting {
 		{"addr", "localhost:8080", "host:port to listen on; :8080 is all networks", address(&s.Addr)},
 		{"tls-cert", "", "certificate file (PEM); with -tls-key the server speaks TLS and HTTP/2", text(&s.TLSCert)},
 		{"tls-key", "", "private key file (PEM)", text(&s.TLSKey)},
-		{"store", "memory", "where events are kept: memory", oneOf(&s.Store, "memory")},
+		{"store", "bolt:broadcast.db", "where events are kept: bolt:FILE, or memory", store(&s.Store)},
 		{"keep-events", "10000", "newest events kept of a topic", number(&s.KeepEvents, 1, 1e9)},
 		{"keep-age", "168h", "how long events are kept", duration(&s.KeepAge, time.Second, 36500*day)},
-		{"keep-bytes", "64MiB", "events kept in all; the oldest go first", size(&s.KeepBytes, 1<<20, 1<<40)},
+		{"keep-bytes", "", "events kept in all, the oldest go first; 64MiB in memory, 4GiB in a file", size(&s.KeepBytes, 1<<20, 1<<40)},
 		{"max-topics", "100000", "topics there may be", number(&s.MaxTopics, 1, 1e8)},
 		{"max-data", "64KiB", "largest data of one event", size(&s.MaxData, 1, 64<<20)},
 		{"max-pending", "1MiB", "what may wait behind a client's full socket before it is ended", size(&s.MaxPending, 1<<10, 1<<30)},
@@ -95,7 +95,21 @@ func Parse(args []string, stdout io.Writer) (*Config, error) {
 	case flags.NArg() > 0:
 		return nil, fmt.Errorf("%q is not a setting; -h shows them all", flags.Arg(0))
 	}
+	if s.KeepBytes == 0 {
+		s.KeepBytes = 4 << 30
+		if s.File() == "" {
+			s.KeepBytes = 64 << 20
+		}
+	}
 	return s, s.check()
+}
+
+// File is the path of the file that events are kept in, "" for memory.
+func (s *Config) File() string {
+	if file, ok := strings.CutPrefix(s.Store, "bolt:"); ok {
+		return file
+	}
+	return ""
 }
 
 // check is what no setting can say alone.

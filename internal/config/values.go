@@ -32,6 +32,16 @@ func address(to *string) func(string) error {
 	}
 }
 
+func store(to *string) func(string) error {
+	return func(value string) error {
+		*to = value
+		if file, isFile := strings.CutPrefix(value, "bolt:"); value != "memory" && (!isFile || file == "") {
+			return errors.New("bolt:FILE, such as bolt:broadcast.db, or memory")
+		}
+		return nil
+	}
+}
+
 func list(to *[]string) func(string) error {
 	return func(value string) error {
 		*to = nil

@@ -13,6 +13,7 @@ type Code string
 const (
 	Invalid       Code = "invalid"        // malformed input
 	Unprocessable Code = "unprocessable"  // well-formed, but a named field is missing, empty or too long
+	MediaType     Code = "media type"     // not of the type that is read here
 	TooLarge      Code = "too large"      // more bytes than a setting allows
 	Forbidden     Code = "forbidden"      // understood, and not for this caller
 	NotFound      Code = "not found"      // no such thing

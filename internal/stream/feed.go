@@ -76,7 +76,7 @@ func (f *Feed) behind() (rooms []<-chan struct{}) {
 // Run calls deliver with what is published, some at a time, until ctx ends or deliver fails; it returns that error, and the
 // follower has left.
 func (f *Follower) Run(ctx context.Context, deliver func([]Event) error) error {
-	defer f.leave()
+	defer f.Leave()
 	for {
 		select {
 		case <-ctx.Done():
@@ -95,8 +95,8 @@ func (f *Follower) Run(ctx context.Context, deliver func([]Event) error) error {
 	}
 }
 
-// leave ends the follower; nobody waits for it any more.
-func (f *Follower) leave() {
+// Leave ends a follower that does not Run; nobody waits for it any more.
+func (f *Follower) Leave() {
 	f.feed.mu.Lock()
 	delete(f.feed.followers, f)
 	f.feed.mu.Unlock()

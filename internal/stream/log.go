@@ -28,6 +28,10 @@ type Log interface {
 	// Head is the ID of the newest event, or the position where the log began.
 	Head(ctx context.Context) (ID, error)
 
+	// Ready says why Append cannot work at the moment, as an Unavailable error; nil if nothing is known to be wrong. What is
+	// stored can be read all the same.
+	Ready(ctx context.Context) error
+
 	// Follow calls deliver with every event after a position, in the log's order, each once, some at a time, until ctx
 	// ends or deliver fails; it returns that error. deliver keeps the slice but must not change it.
 	Follow(ctx context.Context, after ID, deliver func([]Event) error) error

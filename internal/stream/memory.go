@@ -149,6 +149,9 @@ func (m *Memory) Head(context.Context) (ID, error) {
 	return m.head, nil
 }
 
+// Ready implements Log: memory always is.
+func (m *Memory) Ready(context.Context) error { return nil }
+
 // Page implements Log. It costs a look-up for each selected topic (with patterns: for each topic there is), and the events
 // that it returns.
 func (m *Memory) Page(_ context.Context, q Query) (Page, error) {

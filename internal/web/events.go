@@ -1,7 +1,6 @@
 package web
 
 import (
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -10,12 +9,17 @@ import (
 
 	"github.com/kataras/iris/v12"
 
+	"iris-broadcast/internal/audit"
 	"iris-broadcast/internal/delivery"
 	"iris-broadcast/internal/stream"
 )
 
-// defaultTopic is what GET /events reads.
-const defaultTopic = "hello"
+// fixed are the addresses whose stream is of one topic.
+var fixed = map[string]stream.Topic{
+	"/events":        stream.MustTopic("hello"),
+	"/sse":           stream.MustTopic("ping"),
+	"/api/v1/audits": audit.Topic,
+}
 
 // defaultLimit is how many events a list has if the reader does not say.
 const defaultLimit = 100
@@ -30,9 +34,9 @@ type Reading struct {
 // ParseReading reads the topics from the path or from topic=, where to start from Last-Event-ID, since= and last=, and the
 // form from envelope=. Other parameters are ignored.
 func ParseReading(r *http.Request) (Reading, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, err := parseQuery(r)
 	if err != nil {
-		return Reading{}, stream.Errorf(stream.Invalid, "The query is malformed; escape special characters as %%XX.")
+		return Reading{}, err
 	}
 	var reading Reading
 	if reading.Topics, err = parseTopics(r.URL.Path, query); err != nil {
@@ -51,36 +55,58 @@ func ParseReading(r *http.Request) (Reading, error) {
 	return reading, nil
 }
 
+func parseQuery(r *http.Request) (url.Values, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, stream.Errorf(stream.Invalid, "The query is malformed; escape special characters as %%XX.")
+	}
+	return query, nil
+}
+
 func parseTopics(path string, query url.Values) (stream.Selection, error) {
+	topic, isFixed := fixed[path]
 	inPath, ok := strings.CutPrefix(path, "/events/")
 	switch {
-	case ok && query.Has("topic"):
-		return stream.Selection{}, stream.Errorf(stream.Invalid, "Name topics in the path or in topic=, not in both.")
-	case ok:
-		topic, err := stream.ParseTopic(inPath)
-		return stream.Select(topic), err
-	case query.Has("topic"):
+	case path == "/events" && query.Has("topic"):
 		return stream.ParseSelection(query["topic"])
+	case query.Has("topic"):
+		return stream.Selection{}, stream.Errorf(stream.Invalid, "Name topics in the path or in topic= of /events, not in both.")
+	case isFixed:
+		return stream.Select(topic), nil
+	case ok:
+		var err error
+		topic, err = stream.ParseTopic(inPath)
+		return stream.Select(topic), err
 	}
-	return stream.Select(stream.MustTopic(defaultTopic)), nil
+	return stream.Selection{}, stream.Errorf(stream.NotFound, "There is no stream at this address.")
 }
 
 // events answers with the stream, or with the list if the reader names that and not the stream.
 func (s *Site) events(ctx iris.Context) {
 	ctx.ResponseWriter().Header().Add("Vary", "Accept")
-	r := ctx.Request()
-	switch wantsStream := accepts(r, "text/event-stream") || !accepts(r, "application/json"); {
-	case !wantsStream:
-		s.list(ctx)
-	case r.Method == http.MethodHead: // the head alone; it registers nobody
-		if _, err := ParseReading(r); err != nil {
-			Fail(ctx, err)
-			return
-		}
-		StreamHeader(ctx)
-	default:
-		s.Stream(ctx)
+	if wantsStream(ctx.Request()) {
+		s.stream(ctx)
+		return
 	}
+	s.list(ctx)
+}
+
+// wantsStream is the rule of Accept: the stream where it is named, whatever else is; or where the list is not.
+func wantsStream(r *http.Request) bool {
+	return accepts(r, "text/event-stream") || !accepts(r, "application/json")
+}
+
+// stream answers with the stream; HEAD has its head alone, and registers nobody.
+func (s *Site) stream(ctx iris.Context) {
+	if ctx.Method() != http.MethodHead {
+		s.Stream(ctx)
+		return
+	}
+	if _, err := ParseReading(ctx.Request()); err != nil {
+		Fail(ctx, err)
+		return
+	}
+	StreamHeader(ctx)
 }
 
 // StreamHeader sets the head of an event stream.
@@ -161,8 +187,8 @@ var own = map[string]string{
 	"hello":    "It is the server's own demo.",
 	"time":     "It is the server's own demo.",
 	"ping":     "It is the server's own demo.",
-	"audits":   "It carries the audit log.",
-	"comments": "It carries the comment board.",
+	"audits":   "It carries the audit log: POST /api/v1/audits.",
+	"comments": "It carries the comment board: POST /api/v1/comments.",
 }
 
 // publish appends the body to the topic.
@@ -191,16 +217,16 @@ func (s *Site) parseEvent(ctx iris.Context) (e stream.Event, err error) {
 	if reason, taken := own[e.Topic.String()]; taken || e.Topic.Internal() {
 		return e, stream.Errorf(stream.Forbidden, "The server alone speaks on this topic. %s", reason)
 	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, err := parseQuery(r)
 	if err != nil {
-		return e, stream.Errorf(stream.Invalid, "The query is malformed; escape special characters as %%XX.")
+		return e, err
 	}
 	if e.Type, err = stream.ParseType(query.Get("type")); err != nil {
 		return e, err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(ctx.ResponseWriter().Naive(), r.Body, s.MaxData))
+	body, err := s.readBody(ctx)
 	if err != nil {
-		return e, s.bodyError(err)
+		return e, err
 	}
 	e.Data, err = stream.ParseData(body)
 	return e, err

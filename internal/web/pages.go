@@ -69,12 +69,34 @@ func (s *Site) home(ctx iris.Context) {
 	if r.TLS != nil {
 		origin = "https://" + origin
 	}
-	err := render(ctx, http.StatusOK, "home", iris.Map{
-		"Title":      "Iris Broadcast",
-		"Curl":       "curl -d hello " + origin + "/events/news",
-		"CanPublish": s.canWrite(r),
-	})
+	s.page(ctx, "home", "Iris Broadcast", iris.Map{"Curl": "curl -d hello " + origin + "/events/news"})
+}
+
+// pingPage shows the named event, from now on.
+func (s *Site) pingPage(ctx iris.Context) {
+	head, err := s.Log.Head(ctx.Request().Context())
 	if err != nil {
+		Fail(ctx, err)
+		return
+	}
+	s.page(ctx, "ping", "Ping", iris.Map{"Position": head.String()})
+}
+
+// timePage lists what the topic time has said.
+func (s *Site) timePage(ctx iris.Context) {
+	topic := stream.Select(stream.MustTopic("time"))
+	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: topic, Limit: defaultLimit, Newest: true})
+	if err != nil {
+		Fail(ctx, err)
+		return
+	}
+	s.page(ctx, "time", "Time", iris.Map{"Lines": page.Events, "Position": page.Head.String()})
+}
+
+// page answers with a view; every one is told its title and path, and whether its visitor may write.
+func (s *Site) page(ctx iris.Context, view, title string, data iris.Map) {
+	data["Title"], data["Path"], data["CanPublish"] = title, ctx.Path(), s.canWrite(ctx.Request())
+	if err := render(ctx, http.StatusOK, view, data); err != nil {
 		Fail(ctx, err)
 	}
 }
@@ -87,7 +109,7 @@ func render(ctx iris.Context, status int, view string, data iris.Map) error {
 	}
 	setHeader(ctx, "Content-Security-Policy", pagePolicy)
 	setHeader(ctx, "Content-Type", "text/html; charset=utf-8")
-	setHeader(ctx, "Cache-Control", "no-cache")
+	setHeader(ctx, "Cache-Control", "private, no-cache")
 	ctx.StatusCode(status)
 	_, err := ctx.Write(page.Bytes())
 	return err

@@ -18,6 +18,7 @@ import (
 var statuses = map[stream.Code]int{
 	stream.Invalid:       http.StatusBadRequest,
 	stream.Unprocessable: http.StatusUnprocessableEntity,
+	stream.MediaType:     http.StatusUnsupportedMediaType,
 	stream.TooLarge:      http.StatusRequestEntityTooLarge,
 	stream.Forbidden:     http.StatusForbidden,
 	stream.NotFound:      http.StatusNotFound,
@@ -49,7 +50,7 @@ func Fail(ctx iris.Context, err error) {
 	p := problem{http.StatusText(status), status, e.Detail}
 	setHeader(ctx, "Cache-Control", "no-store")
 	if accepts(ctx.Request(), "text/html") {
-		err := render(ctx, status, "error", iris.Map{"Title": p.Title, "Status": status, "Detail": p.Detail})
+		err := render(ctx, status, "error", iris.Map{"Title": p.Title, "Path": "", "Status": status, "Detail": p.Detail})
 		if err == nil {
 			return
 		}

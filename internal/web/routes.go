@@ -9,12 +9,14 @@ import (
 
 	"github.com/kataras/iris/v12"
 
+	"iris-broadcast/internal/board"
 	"iris-broadcast/internal/stream"
 )
 
 // Site is what the pages and URLs are made of.
 type Site struct {
 	Log     stream.Log
+	Board   board.Store
 	Stream  iris.Handler                // serves one event stream: Broker.ServeHTTP
 	Streams func() int                  // how many are open
 	Closing func() bool                 // the server is about to end
@@ -45,6 +47,24 @@ func New(s Site) (http.Handler, error) {
 	get("/events", s.events)
 	get("/events/{topic:path}", s.events)
 	app.Post("/events/{topic:path}", s.mayWrite, s.publish)
+
+	get("/sse", s.events)
+
+	get("/api/v1/audits", s.listAudits)
+	app.Post("/api/v1/audits", s.mayWrite, s.addAudit)
+	get("/audits", s.auditsPage)
+	app.Post("/audits", s.mayWrite, s.postAudit)
+
+	get("/api/v1/comments", s.listComments)
+	app.Post("/api/v1/comments", s.mayWrite, s.addComment)
+	app.Put("/api/v1/comments/{id}/like", s.mayWrite, s.like)
+	app.Delete("/api/v1/comments/{id}/like", s.mayWrite, s.unlike)
+	get("/comments", s.commentsPage)
+	app.Post("/comments", s.mayWrite, s.postComment)
+	app.Post("/comments/{id}/like", s.mayWrite, s.postLike)
+
+	get("/ping", s.pingPage)
+	get("/time", s.timePage)
 
 	get("/healthz", s.health)
 	get("/readyz", s.ready)
@@ -79,7 +99,7 @@ func (s *Site) ready(ctx iris.Context) {
 	}
 	within, cancel := context.WithTimeout(ctx.Request().Context(), 5*time.Second)
 	defer cancel()
-	if _, err := s.Log.Head(within); err != nil {
+	if err := s.Log.Ready(within); err != nil {
 		reasons = append(reasons, "the store: "+stream.AsError(err).Detail)
 	}
 	if reasons != nil {

@@ -1,22 +1,52 @@
-// <live-stream topics="hello news">: the page's one stream. Open while the element is in the page.
-// It dispatches to itself, for the elements within it: `live-event` (detail: StreamEvent),
-// `live-gap` (Gap) and `live-state` (StreamState); the types are in broadcast.js.
+// <live-stream topics="hello news" since="1763676000000-3">: the page's one stream, from that position on, else live only.
+// Open while the element is in the page. It dispatches to itself, for the elements within it: `live-event`
+// (detail: StreamEvent), `live-gap` (Gap) and `live-state` (StreamState); the types are in broadcast.js.
 
 import { subscribe } from './broadcast.js';
+import { request } from './request.js';
+
+const AGAIN = 3_000; // ms until the next try to fetch a snapshot
 
 class LiveStream extends HTMLElement {
+  #subscription;
+  #refreshing = false;
+
   connectedCallback() {
-    if (!('EventSource' in window)) return; // the page says so
+    if ('EventSource' in window) this.#open(this.getAttribute('since') ?? ''); // else the page says so
+  }
+
+  disconnectedCallback() {
+    this.#subscription?.close();
+  }
+
+  /**
+   * After a gap: fetches what is stored now, and goes on from there.
+   *
+   * @param {string} url answers JSON that has its position as `position` or `next`
+   * @param {(snapshot: any) => void} show
+   */
+  async refresh(url, show) {
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    let snapshot;
+    while (!snapshot && this.isConnected) {
+      snapshot = await request(url).catch(() => new Promise((resume) => setTimeout(resume, AGAIN)));
+    }
+    this.#refreshing = false;
+    if (!this.isConnected) return;
+    show(snapshot);
+    this.#open(snapshot.position ?? snapshot.next); // what came while it was fetched comes once more
+  }
+
+  #open(since) {
     const dispatch = (name) => (detail) => this.dispatchEvent(new CustomEvent(name, { detail }));
-    this.subscription = subscribe(this.getAttribute('topics').split(' '), {
+    this.#subscription?.close();
+    this.#subscription = subscribe(this.getAttribute('topics').split(' '), {
+      since,
       onevent: dispatch('live-event'),
       ongap: dispatch('live-gap'),
       onstate: dispatch('live-state'),
     });
-  }
-
-  disconnectedCallback() {
-    this.subscription?.close();
   }
 }
 

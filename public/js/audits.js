@@ -1,0 +1,5 @@
+// The page of the audit log.
+
+import './json-form.js';
+import './live-audits.js';
+import './page.js';

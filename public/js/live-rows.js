@@ -1,0 +1,75 @@
+// Lists that go on live: a row for each event, and the newest in sight, unless the reader has scrolled away from it.
+
+import { LiveElement } from './live-element.js';
+
+const MOST_ROWS = 500;
+const AT_END = 8; // px from the newest that still count as there
+
+/**
+ * Its heirs have `fill(row, StreamEvent)`. Within it are .scroller with a tbody or ol, .newest, .empty, and the templates
+ * .row and .gap-row. `newest="first"` has the newest row on top.
+ */
+export class LiveRows extends LiveElement {
+  connectedCallback() {
+    super.connectedCallback();
+    this.scroller = this.querySelector('.scroller');
+    this.rows = this.querySelector('.scroller :is(tbody, ol)');
+    this.newest = this.querySelector('.newest');
+    this.newestFirst = this.getAttribute('newest') === 'first';
+    this.follows = true;
+    this.scroller.onscroll = () => this.#look();
+    this.newest.onclick = () => {
+      this.toNewest();
+      this.scroller.focus(); // the button is about to go
+    };
+    this.toNewest();
+  }
+
+  /** @param {import('./broadcast.js').StreamEvent} event */
+  event(event) {
+    const known = event.id && this.rows.querySelector(`[data-id="${CSS.escape(event.id)}"]`);
+    const row = known || this.clone('.row');
+    row.dataset.id = event.id;
+    this.fill(row, event);
+    if (!known) this.add(row);
+  }
+
+  gap() {
+    const last = this.newestFirst ? this.rows.firstElementChild : this.rows.lastElementChild;
+    if (!last?.matches('.gap')) this.add(this.clone('.gap-row'));
+  }
+
+  clone(template) {
+    return this.querySelector(`template${template}`).content.firstElementChild.cloneNode(true);
+  }
+
+  add(row) {
+    if (this.newestFirst) this.#onTop(() => this.rows.prepend(row));
+    else this.rows.append(row);
+    this.querySelector('.empty').hidden = true;
+    while (this.rows.children.length > MOST_ROWS) this.dropOldest();
+    if (this.follows) this.toNewest();
+  }
+
+  dropOldest() {
+    if (this.newestFirst) this.rows.lastElementChild.remove();
+    else this.#onTop(() => this.rows.firstElementChild.remove());
+  }
+
+  toNewest() {
+    this.scroller.scrollTop = this.newestFirst ? 0 : this.scroller.scrollHeight;
+  }
+
+  // Rows come or go at the top; what the reader looks at stays where it is.
+  #onTop(change) {
+    const before = this.scroller.scrollHeight;
+    change();
+    if (!this.follows) this.scroller.scrollTop += this.scroller.scrollHeight - before;
+  }
+
+  #look() {
+    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+    this.follows = (this.newestFirst ? scrollTop : scrollHeight - scrollTop - clientHeight) < AT_END;
+    this.newest.hidden = this.follows;
+  }
+}

@@ -1,0 +1,4 @@
+// The page that shows how evenly pings arrive.
+
+import './live-ping.js';
+import './page.js';
