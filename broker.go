@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	pageSize     = 250 // how many events a client that is behind reads from the log at a time
-	tooFarBehind = -1  // tells a client to read more of the log before it is registered
+	pageSize     = 250       // how many events a client that is behind reads from the log at a time
+	pageBytes    = 256 << 10 // and about how many bytes
+	tooFarBehind = -1        // tells a client to read more of the log before it is registered
 )
 
 // Broker tells every client of every event that it listens to. One goroutine, listen, owns who listens to what; everybody
@@ -219,7 +220,7 @@ func (b *Broker) ServeHTTP(ctx iris.Context) {
 		c.stream.Write(delivery.TurnedAway(5*time.Second + rand.N(10*time.Second)))
 		return
 	}
-	position, page, err := reading.Start.Read(ctx.Request().Context(), b.log, c.topics, pageSize)
+	position, page, err := reading.Start.Read(ctx.Request().Context(), b.log, c.topics, pageSize, pageBytes)
 	if err != nil {
 		web.Fail(ctx, err)
 		return
@@ -255,7 +256,8 @@ func (b *Broker) catchUp(ctx context.Context, c *client, since string, page stre
 			}
 		}
 		var err error
-		if page, err = b.log.Page(ctx, stream.Query{Topics: c.topics, After: c.after, Limit: pageSize}); err != nil {
+		q := stream.Query{Topics: c.topics, After: c.after, Limit: pageSize, Bytes: pageBytes, Seen: page.Seen}
+		if page, err = b.log.Page(ctx, q); err != nil {
 			golog.Errorf("Reading the log for a client that is behind: %v", err)
 			return 0
 		}

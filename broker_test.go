@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -285,4 +286,29 @@ func TestTheEleventhClientGetsInWhenOneLeaves(t *testing.T) {
 	s.waitFor(10)
 	s.publish("news", "for the eleventh too")
 	again.want("for the eleventh too")
+}
+
+func TestAClientThatReadsSlowlyAndSteadilyIsKept(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-stall", "2s", "-demo=false")
+	const events, size = 40, 60_000
+	for range events {
+		s.publish("news", strings.Repeat("x", size))
+	}
+	conn, body := s.raw("GET /events/news?since=all HTTP/1.0\r\n\r\n")
+	conn.(*net.TCPConn).SetReadBuffer(32 << 10)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	read := 0
+	for range 50 { // 100 kB a second, for longer than -stall
+		<-tick.C
+		n, err := io.CopyN(io.Discard, body, 10_000)
+		if err != nil {
+			t.Fatalf("ended after %d bytes: %v", read, err)
+		}
+		read += int(n)
+	}
+	if _, err := io.CopyN(io.Discard, body, int64(events*size-read)); err != nil {
+		t.Errorf("the rest: %v", err)
+	}
 }

@@ -156,3 +156,29 @@ func TestNoGapIsSentWithoutCause(t *testing.T) {
 		s.stop()
 	}
 }
+
+func TestAGapIsToldOnceAlsoWhenCatchingUpTakesManyPages(t *testing.T) {
+	s := serve(t, "-demo=false", "-keep-events", "600")
+	start, _ := s.log.Head(t.Context())
+	for topic, n := range map[string]int{"a": 590, "b": 800} { // b loses 200
+		events := make([]stream.Event, n)
+		for i := range events {
+			events[i] = stream.Event{Topic: stream.MustTopic(topic), Data: strings.Repeat("x", 1000)}
+		}
+		if _, err := s.log.Append(t.Context(), events...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for query, want := range map[string]int{"since=all": 0, "since=1h": 0, "since=" + start.String(): 1} {
+		r := s.listen("/events?topic=a&topic=b&"+query, "")
+		gaps := 0
+		for range 590 + 600 + want {
+			if r.next().Type == "gap" {
+				gaps++
+			}
+		}
+		if gaps != want {
+			t.Errorf("%s: %d gaps, want %d", query, gaps, want)
+		}
+	}
+}

@@ -125,7 +125,7 @@ func newNode(ctx context.Context, s *config.Config, stores *stores) (n *node, er
 	if err != nil {
 		return nil, err
 	}
-	server, err := web.NewServer(handler, s.TLSCert, s.TLSKey)
+	server, err := web.NewServer(handler, s.TLSCert, s.TLSKey, s.Stall)
 	return &node{s, stores.Log, broker, server}, err
 }
 
@@ -171,7 +171,7 @@ func listen(addr string) (net.Listener, error) {
 	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.Errno(10048)) { // 10048: WSAEADDRINUSE
 		host, port, _ := net.SplitHostPort(addr)
 		number, _ := strconv.Atoi(port)
-		return nil, fmt.Errorf("%s is in use; try `-addr %s`", addr, net.JoinHostPort(host, strconv.Itoa(number+1)))
+		return nil, fmt.Errorf("%s is in use; try `-addr %s`", addr, net.JoinHostPort(host, strconv.Itoa(number%65535+1)))
 	}
 	return listener, err
 }

@@ -173,6 +173,7 @@ func TestEveryAddressAnswersAsItShould(t *testing.T) {
 		{"GET /healthz", "", 200, map[string]string{"Content-Type": "application/json"}, `"status":"ok"`},
 		{"GET /healthz", "", 200, nil, `"streams":0`},
 		{"GET /readyz", "", 200, nil, `{"status":"ok","streams":0}`},
+		{"GET / | Host: a;$(id)&b", "", 200, page, "curl -d hello localhost:8080/events/news"},
 		{"GET /nothing", "", 404, nil, "There is nothing at this address."},
 		{"GET /public/../main.go", "", 404, nil, "There is no such file."},
 		{"GET /public/", "", 404, nil, ""},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -170,4 +171,53 @@ func listeners(t *testing.T, pid int) (n int) {
 		}
 	}
 	return n
+}
+
+// deafConn is a connection whose client stops reading for good once deaf is closed.
+type deafConn struct {
+	net.Conn
+	deaf   chan struct{}
+	closed chan struct{}
+}
+
+func (c deafConn) Read(p []byte) (int, error) {
+	select {
+	case <-c.deaf:
+		<-c.closed
+		return 0, net.ErrClosed
+	default:
+		return c.Conn.Read(p)
+	}
+}
+
+func TestAConnectionOfHTTP2ThatTakesNothingIsEnded(t *testing.T) {
+	s, client := overTLS(t, "-demo=false", "-stall", "500ms")
+	conn := deafConn{deaf: make(chan struct{}), closed: make(chan struct{})}
+	transport := client.Transport.(*http.Transport)
+	deaf := &http.Transport{TLSClientConfig: transport.TLSClientConfig, ForceAttemptHTTP2: true,
+		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 1 << 26, MaxReceiveBufferPerConnection: 1 << 28},
+		DialContext: func(ctx context.Context, network, addr string) (_ net.Conn, err error) {
+			conn.Conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
+			return conn, err
+		}}
+	defer deaf.CloseIdleConnections()
+	for range 5 {
+		response, err := (&http.Client{Transport: deaf}).Get(s.url + "/events/news")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+	}
+	s.waitFor(5)
+	close(conn.deaf)
+	defer close(conn.closed)
+	payload := strings.Repeat("x", 32<<10)
+	eventually(t, "all streams of the connection are ended", func() bool {
+		response, err := client.Post(s.url+"/events/news", "", strings.NewReader(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return s.broker.Streams() == 0
+	})
 }

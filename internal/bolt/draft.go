@@ -169,6 +169,8 @@ func (d *draft) removeOldest(e *entry, n int) error {
 	}
 	b.FillPercent = 0.9
 	was := e.next
+	d.state.removals++
+	e.next.stamp = d.state.removals
 	c := b.Cursor()
 	key, value := c.First()
 	for range n {
@@ -191,7 +193,7 @@ func (d *draft) removeOldest(e *entry, n int) error {
 	default:
 		delete(d.index.entries, e.topic)
 		if d.state.floor.Less(e.next.removed) {
-			d.state.floor = e.next.removed
+			d.state.floor, d.state.floorStamp = e.next.removed, e.next.stamp
 		}
 	}
 	d.touch(e, was)

@@ -53,6 +53,10 @@ func parseID(b []byte) stream.ID {
 type state struct {
 	head  stream.ID
 	floor stream.ID // the highest ID removed from a topic that is forgotten
+
+	// Not in the file: they count from 1 at each start.
+	removals   uint64 // counts what is removed, so that a Page can tell what was since another
+	floorStamp uint64 // removals when floor rose last
 }
 
 func (s state) encode() []byte { return appendID(idKey(s.head), s.floor) }
@@ -61,7 +65,7 @@ func parseState(b []byte) (state, error) {
 	if len(b) != 2*idSize {
 		return state{}, errDamaged
 	}
-	return state{parseID(b), parseID(b[idSize:])}, nil
+	return state{head: parseID(b), floor: parseID(b[idSize:]), removals: 1, floorStamp: 1}, nil
 }
 
 // record is what is known of a topic without reading its events.
@@ -71,6 +75,7 @@ type record struct {
 	oldest  stream.ID // of what is kept
 	newest  stream.ID // of what is kept
 	removed stream.ID // the highest that was removed
+	stamp   uint64    // state.removals then; not in the file
 }
 
 const recordSize = 2*8 + 3*idSize
@@ -92,6 +97,7 @@ func parseRecord(b []byte, head stream.ID) (record, error) {
 		oldest:  parseID(b[16:]),
 		newest:  parseID(b[16+idSize:]),
 		removed: parseID(b[16+2*idSize:]),
+		stamp:   1,
 	}
 	if r.count < 1 || r.bytes < 1 || !r.removed.Less(r.oldest) || r.newest.Less(r.oldest) || head.Less(r.newest) {
 		return record{}, errDamaged

@@ -20,14 +20,14 @@ func (v *view) merge(q stream.Query) (events []stream.Event, more bool, err erro
 		}
 	}
 	heap.Init(&rest)
-	for len(rest.list) > 0 && len(events) < q.Limit {
+	for bytes := int64(0); len(rest.list) > 0 && len(events) < q.Limit && (q.Bytes == 0 || bytes < q.Bytes); {
 		first := rest.list[0]
 		if first.cursor == nil {
 			err = first.open(v, q)
 		} else {
 			var e stream.Event
 			if e, err = parseEvent(first.topic, first.next, first.value); err == nil {
-				events = append(events, e)
+				events, bytes = append(events, e), bytes+stream.Size(e)
 				err = first.step(v, q)
 			}
 		}

@@ -80,7 +80,9 @@ func (s *Store) moment(v *view, look func(*view)) (err error) {
 	}
 	v.state, v.ahead = s.state, v.tx.ID() == s.ahead
 	if v.ahead {
-		v.state.floor, v.aheadHead = s.aheadState.floor, s.aheadState.head
+		head := v.state.head
+		v.state, v.aheadHead = s.aheadState, s.aheadState.head
+		v.state.head = head
 	}
 	look(v)
 	return nil
@@ -91,7 +93,7 @@ func (v *view) choose(entries []*entry, after stream.ID) {
 	for _, e := range entries {
 		k := known{e.topic, e.now}
 		if v.ahead {
-			k.removed = e.next.removed
+			k.removed, k.stamp = e.next.removed, e.next.stamp
 		}
 		if after.Less(k.newest) || after.Less(k.removed) {
 			v.topics = append(v.topics, k)
@@ -101,13 +103,17 @@ func (v *view) choose(entries []*entry, after stream.ID) {
 
 // page reads what a query asks for.
 func (v *view) page(q stream.Query) (page stream.Page, err error) {
-	page.Head = v.state.head
+	page.Head, page.Seen = v.state.head, v.state.removals
 	if page.Events, page.More, err = v.merge(q); err != nil {
 		return stream.Page{}, err
 	}
-	concerned := stream.FindGap(q, v.state.floor, func(yield func(stream.Topic, stream.ID) bool) {
+	floor := v.state.floor
+	if v.state.floorStamp <= q.Seen {
+		floor = stream.ID{}
+	}
+	concerned := stream.FindGap(q, floor, func(yield func(stream.Topic, stream.ID) bool) {
 		for _, k := range v.topics {
-			if !yield(k.topic, k.removed) {
+			if k.stamp > q.Seen && !yield(k.topic, k.removed) {
 				return
 			}
 		}

@@ -68,7 +68,7 @@ func Parse(args []string, stdout io.Writer) (*Config, error) {
 		if err := set.read(set.standard); set.standard != "" && err != nil {
 			return nil, fmt.Errorf("standard value of -%s: %w", set.name, err)
 		}
-		if value, ok := os.LookupEnv(variable(set.name)); ok {
+		if value, ok := os.LookupEnv(variable(set.name)); ok && set.name != "version" { // a name that images set for their own
 			if err := set.read(value); err != nil {
 				return nil, fmt.Errorf("%s is %q: want %w", variable(set.name), value, err)
 			}

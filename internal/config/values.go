@@ -50,6 +50,9 @@ func list(to *[]string) func(string) error {
 				*to = append(*to, part)
 			}
 		}
+		if value != "" && *to == nil {
+			return errors.New("names with commas between them")
+		}
 		return nil
 	}
 }

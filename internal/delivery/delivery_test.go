@@ -307,7 +307,7 @@ func TestAFrameIsEncodedAtMostOnceForEachForm(t *testing.T) {
 
 func TestRecentHoldsTheNewestAndKnowsWhatItHoldsNoMore(t *testing.T) {
 	at := func(seq uint64) stream.ID { return stream.ID{Ms: 5, Seq: seq} }
-	recent := NewRecent(at(0), 10*(&Frame{Event: stream.Event{Data: "x"}}).size())
+	recent := NewRecent(at(0), 10*513)
 	if frames, held := recent.After(at(0)); !held || len(frames) != 0 {
 		t.Errorf("at the start: %v, %v", frames, held)
 	}

@@ -24,6 +24,7 @@ const (
 type Frame struct {
 	stream.Event
 	encoded [2][]byte
+	size    int // about what it takes in memory; Recent's
 }
 
 // Bytes is the frame in that form; nobody may change it.

@@ -22,11 +22,12 @@ func NewRecent(position stream.ID, bytes int) Recent {
 
 // Add adds the newest frame, and lets go of the oldest that are over.
 func (r *Recent) Add(f *Frame) {
+	f.size = 512 + len(f.Data) + len(f.encoded[Plain]) + len(f.encoded[Envelope])
 	r.frames = append(r.frames, f)
-	r.size += f.size()
+	r.size += f.size
 	for r.size > r.most {
 		oldest := r.frames[0]
-		r.position, r.size = oldest.ID, r.size-oldest.size()
+		r.position, r.size = oldest.ID, r.size-oldest.size
 		r.frames[0] = nil // the array behind the slice lives on; the frame need not
 		r.frames = r.frames[1:]
 	}
@@ -43,6 +44,3 @@ func (r *Recent) After(position stream.ID) ([]*Frame, bool) {
 	}
 	return r.frames[i:], true
 }
-
-// size is about what a frame takes: its event, both forms at most, and its fields.
-func (f *Frame) size() int { return 3*len(f.Data) + 512 }

@@ -107,9 +107,11 @@ func (s *Stream) Serve(ctx context.Context) Reason {
 		case <-ctx.Done():
 			return Left
 		case <-quiet.C:
+			s.busy(time.Now())
 			if reason := s.Write(heartbeat[s.form]); reason != Open {
 				return reason
 			}
+			s.busy(time.Time{})
 		case <-s.ready:
 			frames, end := s.take()
 			if reason := s.writeAll(frames); reason != Open {
@@ -135,7 +137,7 @@ var buffers = sync.Pool{New: func() any { return new([writeSize]byte) }}
 
 // writeAll joins frames, so that they take one write and one flush, or as few as fit.
 func (s *Stream) writeAll(frames [][]byte) Reason {
-	defer s.idle()
+	defer s.busy(time.Time{})
 	buffer := buffers.Get().(*[writeSize]byte)
 	defer buffers.Put(buffer)
 	batch := buffer[:0]
@@ -166,11 +168,11 @@ func (s *Stream) writeBatch(batch []byte) Reason {
 	return reason
 }
 
-// idle says that no write is under way.
-func (s *Stream) idle() {
+// busy says since when a write is under way; zero is that none is.
+func (s *Stream) busy(since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.since = time.Time{}
+	s.since = since
 }
 
 // Write writes p and flushes it, in parts that each have Limits.Stall to be taken by the socket. Once it has failed it

@@ -15,16 +15,48 @@ type Tally struct {
 	lines                  int       // logged in it
 	joined, left, turned   int       // to be summed up at its end
 	registered, maxStreams int       // as last told
+
+	waiting []func() // what a goroutine that logs is to log, in order
+	logging bool     // there is one
 }
 
-const linesPerSecond = 5
+const (
+	linesPerSecond = 5
+	maxWaiting     = 100 // lines; more are lost where the log takes none
+)
+
+// log has a goroutine of its own log a line, so that no client ever waits for the log: it may be a pipe that nobody reads.
+func (t *Tally) log(line func()) {
+	if len(t.waiting) < maxWaiting {
+		t.waiting = append(t.waiting, line)
+	}
+	if !t.logging {
+		t.logging = true
+		go t.logWaiting()
+	}
+}
+
+func (t *Tally) logWaiting() {
+	for {
+		t.mu.Lock()
+		lines := t.waiting
+		t.waiting, t.logging = nil, len(lines) > 0
+		t.mu.Unlock()
+		if len(lines) == 0 {
+			return
+		}
+		for _, line := range lines {
+			line()
+		}
+	}
+}
 
 // Joined logs that a client has been registered, as which one of how many.
 func (t *Tally) Joined(registered int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.registered = registered; t.line() {
-		golog.Infof("Client added. %d registered clients", registered)
+		t.log(func() { golog.Infof("Client added. %d registered clients", registered) })
 		return
 	}
 	t.joined++
@@ -35,7 +67,7 @@ func (t *Tally) Left(reason Reason, registered int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.registered = registered; t.line() {
-		golog.Infof("Removed client (%s). %d registered clients", reason, registered)
+		t.log(func() { golog.Infof("Removed client (%s). %d registered clients", reason, registered) })
 		return
 	}
 	t.left++
@@ -69,11 +101,14 @@ func (t *Tally) open() {
 func (t *Tally) sum() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.joined+t.left > 0 {
-		golog.Infof("%d clients added, %d removed. %d registered clients", t.joined, t.left, t.registered)
+	joined, left, turned, registered, maxStreams := t.joined, t.left, t.turned, t.registered, t.maxStreams
+	if joined+left > 0 {
+		t.log(func() { golog.Infof("%d clients added, %d removed. %d registered clients", joined, left, registered) })
 	}
-	if t.turned > 0 {
-		golog.Warnf("%d clients turned away: all %d streams of -max-streams are taken", t.turned, t.maxStreams)
+	if turned > 0 {
+		t.log(func() {
+			golog.Warnf("%d clients turned away: all %d streams of -max-streams are taken", turned, maxStreams)
+		})
 	}
 	t.second, t.joined, t.left, t.turned = time.Time{}, 0, 0, 0
 }

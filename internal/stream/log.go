@@ -43,6 +43,10 @@ type Query struct {
 	After  ID
 	Limit  int  // how many events at most, 1 to MaxPage
 	Newest bool // the newest Limit of them rather than the oldest
+
+	// What follows is for a reader of one page after the other; zero for the first.
+	Bytes int64  // about how many bytes of events at most, but one event at least; 0 is no bound; not with Newest
+	Seen  uint64 // Page.Seen of the page before: what had been removed by then has been told, or is not to be
 }
 
 // Page is a part of the log, oldest event first.
@@ -51,6 +55,7 @@ type Page struct {
 	More   bool // there are selected events after the last of Events
 	Head   ID   // the log's head at the moment of the read
 	Gap    *Gap // not nil if the log cannot prove that nothing is missing after Query.After
+	Seen   uint64
 }
 
 // Begin is the position just before what the page shows: of its first event, or the head.

@@ -30,20 +30,25 @@ type Memory struct {
 	bytes  int64    // of the events in oldest
 	head   ID
 	floor  ID // the highest ID removed from a topic that is no longer in topics
+
+	removals   uint64 // counts what was removed, so that a Page can tell what was since another
+	floorStamp uint64 // removals when floor rose last
 }
 
 // topicLog is what is kept of one topic; it is never empty.
 type topicLog struct {
 	topic   Topic
 	events  []Event // oldest first
+	gone    int     // how many were removed from the front of the array behind events
 	removed ID      // the highest that was removed
+	stamp   uint64  // Memory.removals when it was removed
 	place   int     // in Memory.oldest, -1 if it is not there
 }
 
 // NewMemory returns an empty log, whose head and floor are the moment of its start: what came before is not known.
 func NewMemory(keep Retention) *Memory {
 	start := IDAt(time.Now())
-	return &Memory{keep: keep, topics: map[Topic]*topicLog{}, head: start, floor: start}
+	return &Memory{keep: keep, topics: map[Topic]*topicLog{}, head: start, floor: start, removals: 1, floorStamp: 1}
 }
 
 // Append implements Log.
@@ -80,7 +85,13 @@ func (m *Memory) admit(events []Event) error {
 			fresh[e.Topic] = true
 		}
 	}
-	if len(fresh) > 0 && len(m.topics)+len(fresh) > m.keep.Topics {
+	bounded := len(m.topics)
+	for topic := range m.keep.Always {
+		if m.topics[topic] != nil {
+			bounded--
+		}
+	}
+	if len(fresh) > 0 && bounded+len(fresh) > m.keep.Topics {
 		return Errorf(Full, "There are as many topics as -max-topics allows (%d); publish to one of them, or raise it.", m.keep.Topics)
 	}
 	return nil
@@ -120,6 +131,8 @@ func (m *Memory) trim(now time.Time) {
 		heap.Pop(&m.oldest)
 		m.bytes -= Size(t.events[0])
 		m.floor = t.events[0].ID // every ID removed this way is above those before it
+		m.removals++
+		m.floorStamp = m.removals
 		delete(m.topics, t.topic)
 	}
 }
@@ -130,8 +143,13 @@ func (m *Memory) removeOldest(t *topicLog) {
 	if t.place >= 0 {
 		m.bytes -= Size(t.events[0])
 	}
+	m.removals++
+	t.stamp = m.removals
 	t.events[0] = Event{} // the array behind the slice lives on; the data need not
 	t.events = t.events[1:]
+	if t.gone++; t.gone > 2*len(t.events)+16 {
+		t.events, t.gone = slices.Clone(t.events), 0
+	}
 	if t.place >= 0 {
 		heap.Fix(&m.oldest, t.place)
 	}
@@ -158,12 +176,16 @@ func (m *Memory) Page(_ context.Context, q Query) (Page, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.trim(time.Now())
-	page := Page{Head: m.head}
+	page := Page{Head: m.head, Seen: m.removals}
 	selected := m.selected(q.Topics)
 	page.Events, page.More = merge(selected, q)
-	concerned := FindGap(q, m.floor, func(yield func(Topic, ID) bool) {
+	floor := m.floor
+	if m.floorStamp <= q.Seen {
+		floor = ID{}
+	}
+	concerned := FindGap(q, floor, func(yield func(Topic, ID) bool) {
 		for _, t := range selected {
-			if !yield(t.topic, t.removed) {
+			if t.stamp > q.Seen && !yield(t.topic, t.removed) {
 				return
 			}
 		}

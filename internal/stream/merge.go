@@ -18,8 +18,9 @@ func merge(topics []*topicLog, q Query) (events []Event, more bool) {
 		}
 	}
 	heap.Init(&rest)
-	for len(rest.lists) > 0 && len(events) < q.Limit {
-		events = append(events, rest.next())
+	for bytes := int64(0); len(rest.lists) > 0 && len(events) < q.Limit && (q.Bytes == 0 || bytes < q.Bytes); {
+		e := rest.next()
+		events, bytes = append(events, e), bytes+Size(e)
 	}
 	if q.Newest {
 		slices.Reverse(events)

@@ -73,17 +73,21 @@ func parseSince(since string, now time.Time) (Start, error) {
 	return Start{}, Errorf(Invalid, "since is an id such as 1763676000000-3, a time such as 10m or 24h, or all.")
 }
 
-// Read finds the position where a stream of those topics begins, and reads the first page of at most limit events (of
-// Newest: as many as it names) that there are from there on. The page has a Gap only if the start names a position that
+// Read finds the position where a stream of those topics begins, and reads the first page of at most limit events and about
+// bytes that there are from there on. The page has a Gap only if the start names a position that
 // its reader had; one above the log's head, or no id at all, is of another log, so that nothing can be proved.
-func (s Start) Read(ctx context.Context, log Log, topics Selection, limit int) (position ID, page Page, err error) {
+func (s Start) Read(ctx context.Context, log Log, topics Selection, limit int, bytes int64) (position ID, page Page, err error) {
+	q := Query{Topics: topics, After: s.After, Limit: limit, Bytes: bytes}
 	switch s.Kind {
 	case Live, Lost:
 		page.Head, err = log.Head(ctx)
 	case Newest:
-		page, err = log.Page(ctx, Query{Topics: topics, Limit: s.Last, Newest: true})
+		if page, err = log.Page(ctx, Query{Topics: topics, Limit: s.Last, Newest: true}); err == nil {
+			q.After = page.Begin()
+			page, err = log.Page(ctx, q)
+		}
 	default:
-		page, err = log.Page(ctx, Query{Topics: topics, After: s.After, Limit: limit})
+		page, err = log.Page(ctx, q)
 	}
 	switch {
 	case s.Kind == Lost || s.Kind == After && page.Head.Less(s.After):

@@ -44,7 +44,7 @@ func (s *Site) crossOrigin(ctx iris.Context) {
 	case r.Method == http.MethodOptions:
 		s.preflight(ctx)
 	case len(s.Origins) > 0 && !s.mayRead(r, origin):
-		Fail(ctx, stream.Errorf(stream.Forbidden, "Pages of this origin may not read here; name it in -cors-origins (or BROADCAST_CORS_ORIGINS)."))
+		Fail(ctx, stream.Errorf(stream.Forbidden, "Pages of this origin may neither read nor write here; name it in -cors-origins (or BROADCAST_CORS_ORIGINS)."))
 	case s.check.Check(r) != nil:
 		Fail(ctx, stream.Errorf(stream.Forbidden, "Pages of another origin may not write here; name it in -cors-origins (or BROADCAST_CORS_ORIGINS)."))
 	default:
@@ -52,7 +52,8 @@ func (s *Site) crossOrigin(ctx iris.Context) {
 	}
 }
 
-// mayRead says whether a request comes from a named origin, from the server's own pages, or from no page at all.
+// mayRead says whether a request comes from a named origin, from the server's own pages, or from no page at all. The own
+// pages' scheme is not compared: a proxy may have another one than this server.
 func (s *Site) mayRead(r *http.Request, origin string) bool {
 	if origin == "" || slices.Contains(s.Origins, origin) {
 		return true

@@ -165,7 +165,11 @@ func (s *Site) exportAudits(ctx iris.Context, q auditQuery, format string) {
 		lines.SetEscapeHTML(false)
 		write = func(r audit.Record) error { return lines.Encode(r) }
 	}
-	each := func(_ stream.ID, r audit.Record) bool { return write(r) == nil }
+	rc := http.NewResponseController(ctx.ResponseWriter().Naive())
+	each := func(_ stream.ID, r audit.Record) bool {
+		rc.SetWriteDeadline(time.Now().Add(answerTimeout))
+		return write(r) == nil
+	}
 	var err error
 	if q.start.Kind == stream.Newest {
 		var records []audit.Record

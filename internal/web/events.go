@@ -215,7 +215,7 @@ func (s *Site) parseEvent(ctx iris.Context) (e stream.Event, err error) {
 		return e, err
 	}
 	if reason, taken := own[e.Topic.String()]; taken || e.Topic.Internal() {
-		return e, stream.Errorf(stream.Forbidden, "The server alone speaks on this topic. %s", reason)
+		return e, stream.Errorf(stream.Forbidden, "%s", strings.TrimSpace("The server alone speaks on this topic. "+reason))
 	}
 	query, err := parseQuery(r)
 	if err != nil {

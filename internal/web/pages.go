@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"mime"
 	"net/http"
+	"net/url"
 	"path"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/kataras/iris/v12"
@@ -29,6 +31,9 @@ type asset struct {
 	policy      string // its Content-Security-Policy, for mini.html
 }
 
+// plainHost is a host that means nothing else to a shell: visitors are to copy it into one.
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]+$`)
+
 var inlineScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
 
 // prepare reads the views and the public files, and makes what New's handlers need.
@@ -36,8 +41,13 @@ func (s *Site) prepare(app *iris.Application) error {
 	app.RegisterView(iris.Blocks(s.Views, ".html"))
 	s.check = http.NewCrossOriginProtection()
 	for _, origin := range s.Origins {
-		if err := s.check.AddTrustedOrigin(origin); err != nil {
-			return fmt.Errorf("-cors-origins %q: want origins such as https://example.com, with commas between them: %w", origin, err)
+		u, err := url.Parse(origin)
+		if err == nil {
+			err = s.check.AddTrustedOrigin(origin)
+		}
+		if err != nil || origin != strings.ToLower(origin) || u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80" {
+			return fmt.Errorf("-cors-origins %q: want origins as browsers send them, such as https://example.com, "+
+				"in small letters and without the scheme's own port, with commas between them", origin)
 		}
 	}
 	s.assets = map[string]asset{}
@@ -66,6 +76,9 @@ func newAsset(file string, body []byte) asset {
 func (s *Site) home(ctx iris.Context) {
 	r := ctx.Request()
 	origin := r.Host
+	if !plainHost.MatchString(origin) {
+		origin = "localhost:8080"
+	}
 	if r.TLS != nil {
 		origin = "https://" + origin
 	}

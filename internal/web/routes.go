@@ -34,7 +34,7 @@ func New(s Site) (http.Handler, error) {
 	if err := s.prepare(app); err != nil {
 		return nil, err
 	}
-	app.UseRouter(s.recover, s.limitBody, s.headers, s.crossOrigin)
+	app.UseRouter(s.recover, s.limitTime, s.headers, s.crossOrigin)
 	app.OnErrorCode(http.StatusNotFound, s.unrouted)
 
 	get := func(path string, handlers ...iris.Handler) { app.HandleMany("GET HEAD", path, handlers...) }
@@ -73,11 +73,17 @@ func New(s Site) (http.Handler, error) {
 	return app, err
 }
 
-// limitBody gives a body a time to arrive in. The server's own ReadTimeout would do that too, and end every stream.
-func (s *Site) limitBody(ctx iris.Context) {
+// answerTimeout is how long a client may take to receive an answer that is no stream; of an export, each part of it.
+const answerTimeout = time.Minute
+
+// limitTime gives a body a time to arrive in, and the answer one to be taken. The server's own ReadTimeout and WriteTimeout
+// would do that too, and end every stream: those set deadlines of their own.
+func (s *Site) limitTime(ctx iris.Context) {
+	rc := http.NewResponseController(ctx.ResponseWriter().Naive())
 	if r := ctx.Request(); r.Body != nil && r.Body != http.NoBody {
-		http.NewResponseController(ctx.ResponseWriter().Naive()).SetReadDeadline(time.Now().Add(s.bodyTimeout()))
+		rc.SetReadDeadline(time.Now().Add(s.bodyTimeout()))
 	}
+	rc.SetWriteDeadline(time.Now().Add(answerTimeout))
 	ctx.Next()
 }
 

@@ -23,8 +23,13 @@ type Server struct {
 	fresh map[net.Conn]bool // connections that have not sent a byte; nil once Shutdown has begun
 }
 
-// NewServer returns a server of handler, which speaks TLS and HTTP/2 if there is a certificate.
-func NewServer(handler http.Handler, certFile, keyFile string) (*Server, error) {
+// sendBuffer is how many bytes the system may hold for one connection, about. Left to itself Linux grows it to megabytes, and
+// calls a full one writable only when a third is free: a client that reads slowly and steadily would seem to be stalled.
+const sendBuffer = 128 << 10
+
+// NewServer returns a server of handler, which speaks TLS and HTTP/2 if there is a certificate. A connection of HTTP/2 that
+// takes nothing for stall is ended, with all its streams.
+func NewServer(handler http.Handler, certFile, keyFile string, stall time.Duration) (*Server, error) {
 	s := &Server{fresh: map[net.Conn]bool{}}
 	s.Server = http.Server{
 		Handler:           handler,
@@ -33,6 +38,7 @@ func NewServer(handler http.Handler, certFile, keyFile string) (*Server, error) 
 		MaxHeaderBytes:    64 << 10,
 		ConnState:         s.connState,
 		ErrorLog:          log.New(errorLog{}, "", 0),
+		HTTP2:             &http.HTTP2Config{WriteByteTimeout: stall},
 	}
 	if certFile == "" {
 		return s, nil
@@ -51,10 +57,21 @@ func (s *Server) ServeOn(listener net.Listener) error {
 	if s.TLSConfig != nil {
 		serve = func(listener net.Listener) error { return s.ServeTLS(listener, "", "") }
 	}
-	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := serve(boundedListener{listener}); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
+}
+
+// boundedListener gives each connection its sendBuffer.
+type boundedListener struct{ net.Listener }
+
+func (l boundedListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.SetWriteBuffer(sendBuffer)
+	}
+	return conn, err
 }
 
 func (s *Server) connState(conn net.Conn, state http.ConnState) {

@@ -33,6 +33,8 @@ func Run(t *testing.T, open Open) {
 		"what was removed by count is a gap":               gapByCount,
 		"what was removed by bytes is a gap":               gapByBytes,
 		"a gap names whom it concerns":                     gapNames,
+		"a reader of pages is told of each gap once":       gapOnce,
+		"a page has a bound of bytes":                      pageBytes,
 		"there is no gap without cause":                    noGapWithoutCause,
 		"some topics keep their newest whatever else":      always,
 		"one topic too many is refused":                    topicsAreBounded,

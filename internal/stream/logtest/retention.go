@@ -101,3 +101,38 @@ func topicsAreBounded(t *testing.T, open Open) {
 	}
 	add(t, log, event("b", "y"))
 }
+
+func gapOnce(t *testing.T, open Open) {
+	keep := Generous
+	keep.Events = 6
+	log := open(t, keep)
+	start := head(t, log)
+	addEach(t, log, "a", 5)
+	addEach(t, log, "b", 10) // four are removed, with IDs above all of a's
+	q := stream.Query{Topics: selection(t, "a", "b"), After: start, Limit: 2}
+	p := page(t, log, q)
+	wantGap(t, "the first page", p.Gap, "b")
+	for p.More {
+		q.After, q.Seen = p.End(), p.Seen
+		p = page(t, log, q)
+		wantGap(t, "a page after it", p.Gap)
+	}
+	q.After, q.Seen = start, p.Seen
+	wantGap(t, "what has been told before", page(t, log, q).Gap)
+	addEach(t, log, "b", 1)
+	wantGap(t, "what was removed since", page(t, log, q).Gap, "b")
+}
+
+func pageBytes(t *testing.T, open Open) {
+	log := open(t, Generous)
+	start := head(t, log)
+	for range 10 {
+		add(t, log, event("a", strings.Repeat("x", 1000)))
+	}
+	for bytes, want := range map[int64]int{1: 1, 1000: 1, 2500: 3, 1 << 20: 10, 0: 10} {
+		p := page(t, log, stream.Query{Topics: selection(t, "a"), After: start, Bytes: bytes})
+		if len(p.Events) != want || p.More != (want < 10) {
+			t.Errorf("of at most %d bytes: %d events, more %v, want %d", bytes, len(p.Events), p.More, want)
+		}
+	}
+}
