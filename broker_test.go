@@ -291,7 +291,7 @@ func TestTheEleventhClientGetsInWhenOneLeaves(t *testing.T) {
 func TestAClientThatReadsSlowlyAndSteadilyIsKept(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "-stall", "2s", "-demo=false")
-	const events, size = 40, 60_000
+	const events, size = 200, 60_000 // more than the system would hold for a connection
 	for range events {
 		s.publish("news", strings.Repeat("x", size))
 	}

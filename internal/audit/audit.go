@@ -47,7 +47,7 @@ func Add(ctx context.Context, log stream.Log, e Entry, now time.Time) (Record, e
 		}
 	}
 	r := Record{e.ID, now.UTC(), e.Actor, e.Action, e.Target, e.Details}
-	data, err := json.Marshal(r)
+	data, err := stream.EncodeJSON(r)
 	if err != nil {
 		return Record{}, stream.Errorf(stream.Invalid, "details is one JSON value.")
 	}

@@ -5,7 +5,6 @@ package board
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"strings"
 	"time"
 	"unicode"
@@ -84,12 +83,12 @@ var typeComment, typeLike = stream.MustType("comment"), stream.MustType("like")
 
 // Commented is the event of a new comment.
 func Commented(c Comment) stream.Event {
-	return stream.Event{Topic: Topic, Type: typeComment, Data: toJSON(c)}
+	return stream.Event{Topic: Topic, Type: typeComment, Data: stream.MustJSON(c)}
 }
 
 // Liked is the event of a changed count. It depends on nothing but id and count.
 func Liked(id string, likes int) stream.Event {
-	return stream.Event{Topic: Topic, Type: typeLike, Data: toJSON(struct {
+	return stream.Event{Topic: Topic, Type: typeLike, Data: stream.MustJSON(struct {
 		ID    string `json:"id"`
 		Likes int    `json:"likes"`
 	}{id, likes})}
@@ -98,12 +97,4 @@ func Liked(id string, likes int) stream.Event {
 // NoComment is the error for an id that is none.
 func NoComment() error {
 	return stream.Errorf(stream.NotFound, "There is no such comment.")
-}
-
-func toJSON(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // a type of this package that JSON cannot hold
-	}
-	return string(text)
 }

@@ -3,7 +3,6 @@
 package delivery
 
 import (
-	"encoding/json"
 	"time"
 
 	"iris-broadcast/internal/sse"
@@ -39,7 +38,7 @@ func (f *Frame) Bytes(form Form) []byte {
 func Encode(dst []byte, e stream.Event, form Form) []byte {
 	id := sse.MakeLine(e.ID.String())
 	if form == Envelope {
-		return sse.Append(dst, sse.Event{ID: id, Data: toJSON(e)})
+		return sse.Append(dst, sse.Event{ID: id, Data: stream.MustJSON(e)})
 	}
 	return sse.Append(dst, sse.Event{ID: id, Type: sse.MakeLine(e.Type.String()), Data: e.Data})
 }
@@ -54,7 +53,7 @@ func Head(form Form, retry time.Duration, position stream.ID, lost bool) []byte 
 	}
 	head := sse.AppendHead(nil, retry, sse.MakeLine("iris-broadcast"), id)
 	if form == Envelope {
-		data := toJSON(struct {
+		data := stream.MustJSON(struct {
 			Position stream.ID `json:"position"`
 		}{position})
 		head = sse.Append(head, sse.Event{ID: id, Type: sse.MakeLine("ready"), Data: data})
@@ -64,7 +63,7 @@ func Head(form Form, retry time.Duration, position stream.ID, lost bool) []byte 
 
 // Gap is the event that says that what came after since may be missing; the position is the one just before what follows.
 func Gap(since string, gap stream.Gap, position stream.ID) []byte {
-	data := toJSON(struct {
+	data := stream.MustJSON(struct {
 		Since  string    `json:"since"`
 		Oldest stream.ID `json:"oldest"`
 		Topics []string  `json:"topics"`
@@ -82,13 +81,4 @@ func TurnedAway(retry time.Duration) []byte {
 var heartbeat = [2][]byte{
 	Plain:    sse.AppendComment(nil, sse.MakeLine("heartbeat")),
 	Envelope: sse.Append(nil, sse.Event{Type: sse.MakeLine("heartbeat")}),
-}
-
-// toJSON is v in one line; v is a value that always can be.
-func toJSON(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // a type of this package that JSON cannot hold
-	}
-	return string(text)
 }

@@ -3,7 +3,6 @@ package demo
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 	"time"
 
@@ -40,14 +39,10 @@ func Keep() map[stream.Topic]int {
 
 // hello greets with the time as a number and as a sentence.
 func hello(now time.Time) stream.Event {
-	data, err := json.Marshal(struct {
+	return stream.Event{Data: stream.MustJSON(struct {
 		Timestamp int64  `json:"timestamp"`
 		Message   string `json:"message"`
-	}{now.Unix(), "Hello at " + now.Format(time.RFC1123)})
-	if err != nil {
-		panic(err) // a number and a string always can be JSON
-	}
-	return stream.Event{Data: string(data)}
+	}{now.Unix(), "Hello at " + now.Format(time.RFC1123)})}
 }
 
 // clock tells the time in words.

@@ -71,15 +71,30 @@ const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 
 // MarshalJSON is the event as the lists and the envelope show it: {"id","topic","type","time","data"}.
 func (e Event) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false) // in a JSON string there is nothing to protect; six bytes for each < would be waste
-	err := encoder.Encode(struct {
+	return EncodeJSON(struct {
 		ID    ID     `json:"id"`
 		Topic Topic  `json:"topic"`
 		Type  Type   `json:"type"`
 		Time  string `json:"time"`
 		Data  string `json:"data"`
 	}{e.ID, e.Topic, e.Type, e.ID.Time().Format(timeFormat), e.Data})
+}
+
+// EncodeJSON is json.Marshal without its escapes for HTML: nobody puts this text into a page, and six bytes for each < would
+// be waste.
+func EncodeJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// MustJSON is EncodeJSON for values that always can be JSON; it panics where they cannot.
+func MustJSON(v any) string {
+	text, err := EncodeJSON(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
 }

@@ -108,6 +108,9 @@ func (s *Site) timePage(ctx iris.Context) {
 
 // page answers with a view; every one is told its title and path, and whether its visitor may write.
 func (s *Site) page(ctx iris.Context, view, title string, data iris.Map) {
+	if view != "home" {
+		title += " · Iris Broadcast"
+	}
 	data["Title"], data["Path"], data["CanPublish"] = title, ctx.Path(), s.canWrite(ctx.Request())
 	if err := render(ctx, http.StatusOK, view, data); err != nil {
 		Fail(ctx, err)

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"os"
@@ -134,9 +133,7 @@ func writeJSON(ctx iris.Context, status int, v any) { writeAs(ctx, status, "appl
 func writeAs(ctx iris.Context, status int, contentType string, v any) {
 	setHeader(ctx, "Content-Type", contentType)
 	ctx.StatusCode(status)
-	encoder := json.NewEncoder(ctx.ResponseWriter())
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
+	if _, err := ctx.WriteString(stream.MustJSON(v) + "\n"); err != nil {
 		golog.Debugf("Answering: %v", err) // the client has gone
 	}
 }
