@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"iris-broadcast/internal/stream"
 )
@@ -65,7 +66,7 @@ func (s *Store) view(look func(*view), read func(*view) error) error {
 	switch {
 	case err == nil || isOwn: // isOwn: what read says of what it was asked for
 		return err
-	case errors.Is(err, bbolt.ErrDatabaseNotOpen), errors.Is(err, os.ErrClosed):
+	case errors.Is(err, bbolterrors.ErrDatabaseNotOpen), errors.Is(err, os.ErrClosed):
 		return errClosed
 	}
 	return s.fail(err, errors.Is(err, errDamaged))
