@@ -31,7 +31,7 @@ type Broker struct {
 
 	newClients     chan *client // who wants to be registered
 	closingClients chan *client // who was, and goes
-	questions      chan func()  // what listen shall do between two other things
+	questions      chan func()  // for listen to run, so that they see the registry
 
 	// Set by NewBroker, then read-only.
 	log     stream.Log
@@ -115,10 +115,10 @@ func (b *Broker) follow(ctx context.Context, after stream.ID) {
 	}
 }
 
-// listen owns the registry, until Close and until the last client has left.
+// listen owns the registry, until Close and until the last client has left; cancel then closes done.
 func (b *Broker) listen(cancel context.CancelFunc) {
 	defer cancel()
-	closing := b.closing
+	closing := b.closing // nil once it has been seen
 	var ending delivery.Ending
 	for closing != nil || len(b.clients) > 0 {
 		select {
@@ -201,8 +201,7 @@ func (c *client) send(f *delivery.Frame) {
 	}
 }
 
-// ServeHTTP streams what the request asks for until its client leaves, cannot keep up, or Close. It is where a client's
-// whole life can be read.
+// ServeHTTP streams what the request asks for, a client's whole life: until it leaves, cannot keep up, or Close.
 func (b *Broker) ServeHTTP(ctx iris.Context) {
 	reading, err := web.ParseReading(ctx.Request())
 	if err != nil {
@@ -229,9 +228,10 @@ func (b *Broker) ServeHTTP(ctx iris.Context) {
 	retry := b.options.Retry/2 + rand.N(b.options.Retry)
 	c.stream.Write(delivery.Head(c.form, retry, position, reading.Start.Kind == stream.Lost))
 	if n := b.catchUp(ctx.Request().Context(), c, reading.Start.Given, page); n > 0 {
+		reason := delivery.Left
+		defer func() { b.tally.Left(reason, b.leave(c)) }()
 		b.tally.Joined(n)
-		reason := c.stream.Serve(ctx.Request().Context())
-		b.tally.Left(reason, b.leave(c))
+		reason = c.stream.Serve(ctx.Request().Context())
 	}
 }
 
@@ -292,7 +292,7 @@ func (b *Broker) Listening(topic stream.Topic) bool {
 }
 
 // Close ends all streams, each after what waits for it: a thousand a second, faster where Drain needs it, so that they do
-// not all come back in one instant. It returns when the last has left, after Drain at the latest. It is safe twice.
+// not all come back in one instant. It returns when the last that was registered has left, after Drain at the latest. It is safe twice.
 func (b *Broker) Close() {
 	b.close()
 	<-b.done

@@ -157,8 +157,8 @@ func TestThePageGoesOnFromTheSnapshotAfterAGap(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "-demo=false", "-keep-events", "2")
 	b := browse(t)
-	b.inject(`const RealEventSource = EventSource; let streams = []; window.EventSource = class extends RealEventSource {
-		constructor(url) { super(url); streams.push(this); window.latest = this; } };`)
+	b.inject(`const RealEventSource = EventSource; window.EventSource = class extends RealEventSource {
+		constructor(url) { super(url); window.latest = this; } };`)
 	s.answer("POST", "/api/v1/comments", `{"content":"one"}`)
 	b.openLive(s.url + "/comments")
 	eval[bool](b, `(window.latest.close(), true)`) // cut off, and told so only when all has happened

@@ -45,7 +45,10 @@ func (b *book) follow(t *testing.T, s *site, until stream.ID) {
 	if n := len(b.ids); n > 0 {
 		last = b.ids[n-1].String()
 	}
-	r := s.listen("/events/news?since=all", last)
+	r, err := s.open(t.Context(), "/events/news?since=all", last)
+	if err != nil {
+		return // killed already
+	}
 	defer r.leave()
 	timer := time.AfterFunc(wait, r.leave)
 	defer timer.Stop()

@@ -205,10 +205,9 @@ func TestAClientCutOffAtAnyByteMissesNothing(t *testing.T) {
 				}
 				data := m.Data
 				if form != "" {
-					var e stream.Event
 					var envelope struct{ Data string }
 					if json.Unmarshal([]byte(m.Data), &envelope) != nil {
-						t.Fatalf("cut at %d: %+v, %v", cut, m, e)
+						t.Fatalf("cut at %d: %+v", cut, m)
 					}
 					data = envelope.Data
 				}

@@ -91,7 +91,7 @@ type stores struct {
 // openStores opens what the settings name.
 func openStores(s *config.Config) (*stores, error) {
 	keep := stream.Retention{
-		Events: s.KeepEvents, Age: s.KeepAge, Bytes: int64(s.KeepBytes), Topics: s.MaxTopics, Always: demo.Keep()}
+		Events: s.KeepEvents, Age: s.KeepAge, Bytes: s.KeepBytes, Topics: s.MaxTopics, Always: demo.Keep()}
 	file := s.File()
 	if file == "" {
 		log := stream.NewMemory(keep)

@@ -197,7 +197,16 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 		}
 		return err != nil
 	})
-	p.command.Process.Signal(syscall.SIGTERM)
+	eventually(t, "a second signal ends it", func() bool {
+		p.command.Process.Signal(syscall.SIGTERM)
+		select {
+		case err := <-p.exited:
+			p.exited <- err
+			return true
+		default:
+			return false
+		}
+	})
 	p.wantExit(-1)
 }
 

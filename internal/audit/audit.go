@@ -14,8 +14,8 @@ import (
 // Topic is where the records go, one event each.
 var Topic = stream.MustTopic("audits")
 
-// MaxField is how many characters id, actor, action and target have at most.
-const MaxField = 256
+// maxField is how many characters id, actor, action and target have at most.
+const maxField = 256
 
 // Entry is what a client sends.
 type Entry struct {
@@ -39,12 +39,18 @@ type Record struct {
 // Add checks an entry and appends its record to the log.
 func Add(ctx context.Context, log stream.Log, e Entry, now time.Time) (Record, error) {
 	if strings.TrimSpace(e.ID) == "" {
-		return Record{}, stream.Errorf(stream.Unprocessable, "id is missing: name the record with 1 to %d characters.", MaxField)
+		return Record{}, stream.Errorf(stream.Unprocessable, "id is missing: name the record with 1 to %d characters.", maxField)
 	}
 	for name, value := range map[string]string{"id": e.ID, "actor": e.Actor, "action": e.Action, "target": e.Target} {
-		if !utf8.ValidString(value) || utf8.RuneCountInString(value) > MaxField {
-			return Record{}, stream.Errorf(stream.Unprocessable, "%s is at most %d characters.", name, MaxField)
+		if !utf8.ValidString(value) {
+			return Record{}, stream.Errorf(stream.Invalid, "%s is valid UTF-8.", name)
 		}
+		if utf8.RuneCountInString(value) > maxField {
+			return Record{}, stream.Errorf(stream.Unprocessable, "%s is at most %d characters.", name, maxField)
+		}
+	}
+	if !utf8.Valid(e.Details) {
+		return Record{}, stream.Errorf(stream.Invalid, "details is valid UTF-8.")
 	}
 	r := Record{e.ID, now.UTC(), e.Actor, e.Action, e.Target, e.Details}
 	data, err := stream.EncodeJSON(r)

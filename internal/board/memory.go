@@ -13,7 +13,7 @@ import (
 type Memory struct {
 	log stream.Log
 
-	mu       sync.Mutex // held over Append, so that rows and events change together
+	mu       sync.Mutex // held over Append, so that rows and events change together; readers wait for it too
 	comments map[string]*row
 	ranked   []*row // by likes, then newest first
 }

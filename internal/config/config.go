@@ -16,7 +16,8 @@ type Config struct {
 	Addr, TLSCert, TLSKey             string
 	Store                             string
 	KeepEvents, MaxTopics, MaxStreams int
-	KeepBytes, MaxData, MaxPending    int // bytes
+	MaxData, MaxPending               int // bytes
+	KeepBytes                         int64
 	KeepAge, Stall, Heartbeat         time.Duration
 	Retry, Drain                      time.Duration
 	OpenPublish, Demo, Version        bool
@@ -26,7 +27,7 @@ type Config struct {
 
 // setting is one of them: how it is called, what it is if nobody says, and how it is read.
 type setting struct {
-	name, standard, usage string
+	name, fallback, usage string
 	read                  func(string) error
 }
 
@@ -44,14 +45,14 @@ func (s *Config) table() []setting {
 		{"max-topics", "100000", "topics there may be", number(&s.MaxTopics, 1, 1e8)},
 		{"max-data", "64KiB", "largest data of one event", size(&s.MaxData, 1, 64<<20)},
 		{"max-pending", "1MiB", "what may wait behind a client's full socket before it is ended", size(&s.MaxPending, 1<<10, 1<<30)},
-		{"stall", "10s", "how long a client may take nothing before it is ended", duration(&s.Stall, 100*time.Millisecond, day)},
+		{"stall", "10s", "how long a client may take for 32 KiB before it is ended", duration(&s.Stall, 100*time.Millisecond, day)},
 		{"max-streams", strconv.Itoa(openFiles() / 2), "streams at once; more are asked to come back", number(&s.MaxStreams, 1, 1e7)},
 		{"heartbeat", "15s", "after which silence a stream says something; pages give up at 35s", duration(&s.Heartbeat, 100*time.Millisecond, 30*time.Second)},
 		{"retry", "2s", "after which clients come back, on average", duration(&s.Retry, time.Millisecond, time.Hour)},
 		{"drain", "5s", "the longest that a stop takes", duration(&s.Drain, 100*time.Millisecond, time.Hour)},
 		{"open-publish", "false", "let everybody write, not this machine alone", boolean(&s.OpenPublish)},
 		{"cors-origins", "", "other origins whose pages may read and write, with commas between them", list(&s.CORSOrigins)},
-		{"demo", "true", "the demo topic hello speaks while somebody listens", boolean(&s.Demo)},
+		{"demo", "true", "the demo topics hello, time and ping speak while somebody listens", boolean(&s.Demo)},
 		{"log-level", "info", "debug, info, warn or error", oneOf(&s.LogLevel, "debug", "info", "warn", "error")},
 		{"log-format", "text", "text or json", oneOf(&s.LogFormat, "text", "json")},
 		{"version", "false", "print the version and end", boolean(&s.Version)},
@@ -65,8 +66,8 @@ func Parse(args []string, stdout io.Writer) (*Config, error) {
 	flags := flag.NewFlagSet("iris-broadcast", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // run's caller prints the error
 	for _, set := range s.table() {
-		if err := set.read(set.standard); set.standard != "" && err != nil {
-			return nil, fmt.Errorf("standard value of -%s: %w", set.name, err)
+		if err := set.read(set.fallback); set.fallback != "" && err != nil {
+			return nil, fmt.Errorf("default of -%s: %w", set.name, err)
 		}
 		if value, ok := os.LookupEnv(variable(set.name)); ok && set.name != "version" { // a name that images set for their own
 			if err := set.read(value); err != nil {
@@ -79,7 +80,7 @@ func Parse(args []string, stdout io.Writer) (*Config, error) {
 			}
 			return nil
 		}
-		if set.standard == "true" || set.standard == "false" {
+		if set.fallback == "true" || set.fallback == "false" {
 			flags.BoolFunc(set.name, set.usage, read)
 		} else {
 			flags.Func(set.name, set.usage, read)
@@ -119,7 +120,7 @@ func (s *Config) check() error {
 		return fmt.Errorf("-tls-cert and -tls-key go together: give both, or neither")
 	case s.MaxPending < s.MaxData:
 		return fmt.Errorf("-max-pending is less than -max-data, so that one event could end a client: want at least %d", s.MaxData)
-	case s.KeepBytes < 2*s.MaxData:
+	case s.KeepBytes < 2*int64(s.MaxData):
 		return fmt.Errorf("-keep-bytes is too little for events of -max-data: want at least %d", 2*s.MaxData)
 	}
 	return nil
@@ -133,9 +134,13 @@ func variable(name string) string {
 func (s *Config) usage(w io.Writer) {
 	fmt.Fprintf(w, "Iris Broadcast: live updates in the browser.\n\nSettings, each a flag or an environment variable (the flag wins):\n\n")
 	for _, set := range s.table() {
-		value := set.standard
+		value := set.fallback
 		if value == "" {
 			value = "not set"
+		}
+		if set.name == "version" {
+			fmt.Fprintf(w, "  -%s\n      %s\n", set.name, set.usage)
+			continue
 		}
 		fmt.Fprintf(w, "  -%s, %s\n      %s (%s)\n", set.name, variable(set.name), set.usage, value)
 	}

@@ -94,13 +94,13 @@ func duration(to *time.Duration, least, most time.Duration) func(string) error {
 	}
 }
 
-func size(to *int, least, most uint64) func(string) error {
+func size[T int | int64](to *T, least, most uint64) func(string) error {
 	return func(value string) error {
 		bytes, err := humanize.ParseBytes(value)
 		if err != nil || bytes < least || bytes > most {
 			return fmt.Errorf("a size from %s to %s, such as 500KB or 1MiB", humanize.IBytes(least), humanize.IBytes(most))
 		}
-		*to = int(bytes)
+		*to = T(bytes)
 		return nil
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 const (
 	writeSize = 32 << 10    // bytes of one write at most; each has its own deadline, so that slow progress is progress
-	patience  = time.Second // how long a write must have been held up before what waits behind it counts against the client
+	patience  = time.Second // how long Serve must be busy with what it took before what waits behind that counts against the client
 )
 
 // Limits are the bounds of one client's stream.
@@ -54,7 +54,7 @@ type Stream struct {
 	mu      sync.Mutex
 	waiting [][]byte  // frames to be written
 	pending int       // bytes that the socket has not taken: of waiting, and of what is being written
-	since   time.Time // when the write that is under way began, or zero
+	since   time.Time // since when Serve is busy with what it took, or zero
 	end     Reason
 }
 
@@ -64,8 +64,8 @@ func New(w io.Writer, naive http.ResponseWriter, form Form, limits Limits) *Stre
 	return &Stream{w: w, rc: http.NewResponseController(naive), form: form, limits: limits, ready: make(chan struct{}, 1)}
 }
 
-// Send queues a frame. A client for which more than MaxPending waits is ended if its own socket is what holds it up: if a
-// write has been under way for a second. What waits because this machine has too much to do never ends anybody.
+// Send queues a frame. A client for which more than MaxPending waits is ended if its own socket is what holds it up: if Serve
+// has been busy for over a second with what it took. What waits for its turn on a busy machine ends nobody.
 func (s *Stream) Send(frame []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,7 +162,7 @@ func (s *Stream) writeBatch(batch []byte) Reason {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pending -= len(batch)
-	if reason != Open && s.end == Pending {
+	if s.end == Pending {
 		return Pending
 	}
 	return reason

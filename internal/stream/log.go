@@ -55,7 +55,10 @@ type Page struct {
 	More   bool // there are selected events after the last of Events
 	Head   ID   // the log's head at the moment of the read
 	Gap    *Gap // not nil if the log cannot prove that nothing is missing after Query.After
-	Seen   uint64
+
+	// Seen marks what had been removed at that moment, for the Query of the next page. It is above 0, and means nothing to
+	// another run of the process.
+	Seen uint64
 }
 
 // Begin is the position just before what the page shows: of its first event, or the head.

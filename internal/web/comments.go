@@ -17,12 +17,12 @@ import (
 const visitorCookie = "visitor"
 
 // visitor is who asks; a browser that is not known yet gets its token with the answer, if one is to be made.
-func visitor(ctx iris.Context, make bool) board.Visitor {
+func visitor(ctx iris.Context, create bool) board.Visitor {
 	r := ctx.Request()
 	if cookie, err := r.Cookie(visitorCookie); err == nil && len(cookie.Value) == len(rand.Text()) {
 		return board.Visitor(cookie.Value)
 	}
-	if !make {
+	if !create {
 		return ""
 	}
 	token := rand.Text()

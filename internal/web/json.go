@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/kataras/iris/v12"
@@ -73,6 +74,11 @@ func (s *Site) readForm(ctx iris.Context) error {
 	r.Body = http.MaxBytesReader(ctx.ResponseWriter().Naive(), r.Body, s.MaxData)
 	if err := r.ParseForm(); err != nil {
 		return s.bodyError(err)
+	}
+	for _, values := range r.PostForm {
+		if !utf8.ValidString(strings.Join(values, "")) {
+			return stream.Errorf(stream.Invalid, "The form is UTF-8.")
+		}
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kataras/golog"
 	"github.com/kataras/iris/v12"
 
 	"iris-broadcast/internal/stream"
@@ -111,6 +112,7 @@ func (s *Site) page(ctx iris.Context, view, title string, data iris.Map) {
 	if view != "home" {
 		title += " · Iris Broadcast"
 	}
+	setHeader(ctx, "Cache-Control", "private, no-cache")
 	data["Title"], data["Path"], data["CanPublish"] = title, ctx.Path(), s.canWrite(ctx.Request())
 	if err := render(ctx, http.StatusOK, view, data); err != nil {
 		Fail(ctx, err)
@@ -125,10 +127,11 @@ func render(ctx iris.Context, status int, view string, data iris.Map) error {
 	}
 	setHeader(ctx, "Content-Security-Policy", pagePolicy)
 	setHeader(ctx, "Content-Type", "text/html; charset=utf-8")
-	setHeader(ctx, "Cache-Control", "private, no-cache")
 	ctx.StatusCode(status)
-	_, err := ctx.Write(page.Bytes())
-	return err
+	if _, err := ctx.Write(page.Bytes()); err != nil {
+		golog.Debugf("Answering: %v", err) // the client has gone
+	}
+	return nil
 }
 
 func (s *Site) mini(ctx iris.Context) { s.serve(ctx, "mini.html") }

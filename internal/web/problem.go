@@ -2,10 +2,12 @@ package web
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/kataras/golog"
 	"github.com/kataras/iris/v12"
@@ -122,7 +124,10 @@ func (s *Site) bodyError(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return stream.Errorf(stream.TooSlow, "The body did not arrive within %v.", s.bodyTimeout())
 	}
-	return stream.Errorf(stream.Invalid, "The body ended before its announced length.")
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return stream.Errorf(stream.Invalid, "The body ended before its announced length.")
+	}
+	return stream.Errorf(stream.Invalid, "The body is malformed; a form is application/x-www-form-urlencoded.")
 }
 
 // setHeader sets a header; Iris' ctx.Header would add one more.
@@ -133,6 +138,7 @@ func writeJSON(ctx iris.Context, status int, v any) { writeAs(ctx, status, "appl
 func writeAs(ctx iris.Context, status int, contentType string, v any) {
 	setHeader(ctx, "Content-Type", contentType)
 	ctx.StatusCode(status)
+	http.NewResponseController(ctx.ResponseWriter().Naive()).SetWriteDeadline(time.Now().Add(answerTimeout))
 	if _, err := ctx.WriteString(stream.MustJSON(v) + "\n"); err != nil {
 		golog.Debugf("Answering: %v", err) // the client has gone
 	}

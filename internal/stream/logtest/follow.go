@@ -143,13 +143,31 @@ func backPressure(t *testing.T, open Open) {
 			t.Fatalf("append %d waits though the follower is less than 4 MiB behind", i)
 		}
 	}
-	within, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if _, err := log.Append(within, event("a", strings.Repeat("y", large))); err != nil {
-		t.Errorf("an append that its context ends while it waits has been kept all the same: %v", err)
+	returned := make(chan error, 1)
+	go func() {
+		_, err := log.Append(ctx, event("b", strings.Repeat("y", large)))
+		returned <- err
+	}()
+	for kept := time.Now(); len(page(t, log, stream.Query{Topics: selection(t, "b")}).Events) == 0; {
+		if time.Since(kept) > wait {
+			t.Fatal("an append that waits for the follower is not kept")
+		}
 	}
-	if within.Err() == nil {
-		t.Error("an append returned though the follower is more than 4 MiB behind")
+	select {
+	case err := <-returned:
+		t.Errorf("an append returned though the follower is more than 4 MiB behind: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	cancel()
+	select {
+	case err := <-returned:
+		if err != nil {
+			t.Errorf("an append that its context ends while it waits has been kept all the same: %v", err)
+		}
+	case <-time.After(wait):
+		t.Fatal("an append does not end with its context")
 	}
 	for range many + 1 {
 		f.next(t)
