@@ -12,6 +12,8 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"iris-broadcast/internal/stream"
 )
 
 func TestWithoutJavaScriptThePageSaysSo(t *testing.T) {
@@ -144,6 +146,20 @@ func TestTheMiniPageIsMini(t *testing.T) {
 	}
 }
 
+// populate puts something on each page: some of what a visitor wrote is long, or has no place to break.
+func (s *site) populate() {
+	s.t.Helper()
+	for i, content := range []string{"Is anybody there?", strings.Repeat("A longer comment, of several lines. ", 12), strings.Repeat("x", 300)} {
+		s.answer("POST", "/api/v1/comments", fmt.Sprintf(`{"nickname":"Visitor %d","content":%q}`, i, content))
+		s.answer("POST", "/api/v1/audits", fmt.Sprintf(`{"id":"%d","actor":"ann","action":"login","target":%q,"details":{"from":"here"}}`, i, content[:10*i]))
+	}
+	for i := range 5 {
+		at := time.Now().Add(time.Duration(i-5) * time.Second)
+		s.log.Append(s.t.Context(), stream.Event{Topic: stream.MustTopic("time"), Data: "The time is " + at.Format(time.UnixDate)},
+			stream.Event{Topic: stream.MustTopic("ping"), Type: stream.MustType("ping"), Data: fmt.Sprint(at.Unix())})
+	}
+}
+
 // SCREENSHOTS, in the environment, is a directory that this test writes pictures of the pages to.
 func TestPagesFitTheirWindow(t *testing.T) {
 	t.Parallel()
@@ -151,6 +167,7 @@ func TestPagesFitTheirWindow(t *testing.T) {
 	b := browse(t, "MAP localhost:8080 "+strings.TrimPrefix(s.url, "http://"))
 	b.forgive(networkErrors + `.* status of 404`)
 	const home = "http://localhost:8080" // what a picture is to show
+	s.populate()
 	for _, window := range []struct {
 		name          string
 		width, height int64
@@ -174,8 +191,12 @@ func TestPagesFitTheirWindow(t *testing.T) {
 			b.until("the news is there", `document.querySelector('#news .text')`)
 			b.fits()
 			b.picture("home-" + name)
-			for page, path := range map[string]string{"mini-": "/mini", "error-": "/nothing-here"} {
+			for page, path := range map[string]string{"mini-": "/mini", "error-": "/nothing-here", "comments-": "/comments",
+				"audits-": "/audits", "ping-": "/ping", "time-": "/time"} {
 				b.open(home + path)
+				if page != "mini-" && page != "error-" {
+					b.untilLive()
+				}
 				b.fits()
 				b.picture(page + name)
 			}
