@@ -38,7 +38,7 @@ type Broker struct {
 	options BrokerOptions
 	places  chan struct{}   // holds a token for each stream that is open
 	closing chan struct{}   // closed when Close begins
-	close   func()          // closes closing, once
+	once    sync.Once       // closes closing
 	done    <-chan struct{} // closed when listen has ended
 	tally   delivery.Tally
 
@@ -72,7 +72,6 @@ func NewBroker(log stream.Log, options BrokerOptions) (*Broker, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	closing := make(chan struct{})
 	b := &Broker{
 		Notifier:       make(chan []stream.Event),
 		newClients:     make(chan *client),
@@ -81,8 +80,7 @@ func NewBroker(log stream.Log, options BrokerOptions) (*Broker, error) {
 		log:            log,
 		options:        options,
 		places:         make(chan struct{}, options.MaxStreams),
-		closing:        closing,
-		close:          sync.OnceFunc(func() { close(closing) }),
+		closing:        make(chan struct{}),
 		done:           ctx.Done(),
 		clients:        map[*client]bool{},
 		listeners:      map[string]map[*client]bool{},
@@ -95,7 +93,7 @@ func NewBroker(log stream.Log, options BrokerOptions) (*Broker, error) {
 
 // follow brings what is appended to the log to Notifier.
 func (b *Broker) follow(ctx context.Context, after stream.ID) {
-	for ctx.Err() == nil {
+	for {
 		err := b.log.Follow(ctx, after, func(events []stream.Event) error {
 			select {
 			case b.Notifier <- events:
@@ -105,13 +103,11 @@ func (b *Broker) follow(ctx context.Context, after stream.ID) {
 				return ctx.Err()
 			}
 		})
-		if ctx.Err() == nil {
-			golog.Errorf("Following the log: %v. Trying again in a second", err)
+		if ctx.Err() != nil {
+			return
 		}
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-		}
+		golog.Errorf("Following the log: %v. Trying again in a second", err)
+		time.Sleep(time.Second)
 	}
 }
 
@@ -219,15 +215,16 @@ func (b *Broker) ServeHTTP(ctx iris.Context) {
 		c.stream.Write(delivery.TurnedAway(5*time.Second + rand.N(10*time.Second)))
 		return
 	}
-	position, page, err := reading.Start.Read(ctx.Request().Context(), b.log, c.topics, pageSize, pageBytes)
+	start := reading.Start
+	position, page, err := start.Read(ctx.Request().Context(), b.log, c.topics, pageSize, pageBytes)
 	if err != nil {
 		web.Fail(ctx, err)
 		return
 	}
 	web.StreamHeader(ctx)
 	retry := b.options.Retry/2 + rand.N(b.options.Retry)
-	c.stream.Write(delivery.Head(c.form, retry, position, reading.Start.Kind == stream.Lost))
-	if n := b.catchUp(ctx.Request().Context(), c, reading.Start.Given, page); n > 0 {
+	c.stream.Write(delivery.Head(c.form, retry, position, start.Kind == stream.Lost))
+	if n := b.catchUp(ctx.Request().Context(), c, start.Given, page); n > 0 {
 		reason := delivery.Left
 		defer func() { b.tally.Left(reason, b.leave(c)) }()
 		b.tally.Joined(n)
@@ -280,11 +277,9 @@ func (b *Broker) Streams() int { return len(b.places) }
 // Listening says whether a stream of that topic is live.
 func (b *Broker) Listening(topic stream.Topic) bool {
 	answer := make(chan bool, 1)
-	question := func() {
-		answer <- slices.ContainsFunc(slices.Collect(topic.Keys), func(key string) bool { return b.listeners[key] != nil })
-	}
+	heard := func(key string) bool { return b.listeners[key] != nil }
 	select {
-	case b.questions <- question:
+	case b.questions <- func() { answer <- slices.ContainsFunc(slices.Collect(topic.Keys), heard) }:
 		return <-answer
 	case <-b.done:
 		return false
@@ -294,6 +289,6 @@ func (b *Broker) Listening(topic stream.Topic) bool {
 // Close ends all streams, each after what waits for it: a thousand a second, faster where Drain needs it, so that they do
 // not all come back in one instant. It returns when the last that was registered has left, after Drain at the latest. It is safe twice.
 func (b *Broker) Close() {
-	b.close()
+	b.once.Do(func() { close(b.closing) })
 	<-b.done
 }

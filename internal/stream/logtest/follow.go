@@ -143,11 +143,27 @@ func backPressure(t *testing.T, open Open) {
 			t.Fatalf("append %d waits though the follower is less than 4 MiB behind", i)
 		}
 	}
+	endsWithItsContext(t, log, strings.Repeat("y", large))
+	for range many + 1 {
+		f.next(t)
+	}
+	for range many - 3 {
+		select {
+		case <-appended:
+		case <-time.After(wait):
+			t.Fatal("an append still waits though the follower has everything")
+		}
+	}
+}
+
+// endsWithItsContext appends while the follower is too far behind: the event is kept, and Append returns when ctx ends.
+func endsWithItsContext(t *testing.T, log stream.Log, data string) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	returned := make(chan error, 1)
 	go func() {
-		_, err := log.Append(ctx, event("b", strings.Repeat("y", large)))
+		_, err := log.Append(ctx, event("b", data))
 		returned <- err
 	}()
 	for kept := time.Now(); len(page(t, log, stream.Query{Topics: selection(t, "b")}).Events) == 0; {
@@ -168,15 +184,5 @@ func backPressure(t *testing.T, open Open) {
 		}
 	case <-time.After(wait):
 		t.Fatal("an append does not end with its context")
-	}
-	for range many + 1 {
-		f.next(t)
-	}
-	for range many - 3 {
-		select {
-		case <-appended:
-		case <-time.After(wait):
-			t.Fatal("an append still waits though the follower has everything")
-		}
 	}
 }
