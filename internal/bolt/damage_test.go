@@ -100,7 +100,6 @@ func TestADamagedFileIsRefusedOrWorksAndNeverPanics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const pageSize = 4096
 	keep := logtest.Generous
 	keep.Events = 400
 	refused, worked := 0, 0
@@ -151,7 +150,6 @@ func TestAFileWithADamagedRootPageIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pageSize := os.Getpagesize()
 	meta, err := readMeta(bytes.NewReader(file), pageSize)
 	if err != nil {
 		t.Fatal(err)
@@ -222,12 +220,12 @@ func TestDamageWhileRunningIsReportedAndNeverPanics(t *testing.T) {
 			}
 		},
 		"all but the meta pages": func(t *testing.T, file *os.File, size int64) {
-			if _, err := file.WriteAt(make([]byte, size-2*4096), 2*4096); err != nil {
+			if _, err := file.WriteAt(make([]byte, size-2*pageSize), 2*pageSize); err != nil {
 				t.Fatal(err)
 			}
 		},
 		"truncated": func(t *testing.T, file *os.File, size int64) {
-			if err := file.Truncate(3 * 4096); err != nil {
+			if err := file.Truncate(3 * pageSize); err != nil {
 				t.Fatal(err)
 			}
 		},

@@ -37,6 +37,10 @@ var errDamaged = errors.New("what the file holds is not what was written to it")
 // idSize is the length of an ID in the file.
 const idSize = 16
 
+// pageSize is the bytes of a page of a new file. Events are small, and a commit writes at least a page for each topic that it
+// is about, so smaller pages than the system's make commits over many topics cheaper.
+const pageSize = 1 << 10
+
 func appendID(b []byte, id stream.ID) []byte {
 	b = binary.BigEndian.AppendUint64(b, id.Ms)
 	return binary.BigEndian.AppendUint64(b, id.Seq)

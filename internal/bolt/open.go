@@ -68,7 +68,7 @@ func inspect(path string) (isNew bool, err error) {
 		return false, errFile
 	case info.Size() == 0:
 		return true, nil
-	case info.Size() < int64(2*os.Getpagesize()):
+	case info.Size() < int64(2*pageSize):
 		return false, errDamaged
 	}
 	db, opened, err := openFile(path, true)
@@ -95,6 +95,7 @@ func openFile(path string, readOnly bool) (db *bbolt.DB, file *os.File, err erro
 	}()
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout:      time.Second,
+		PageSize:     pageSize,
 		ReadOnly:     readOnly,
 		FreelistType: bbolt.FreelistMapType,
 		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {

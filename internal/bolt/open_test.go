@@ -84,7 +84,7 @@ func TestAFileCutShortIsRefusedAndLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, length := range []int{100, os.Getpagesize(), 2 * os.Getpagesize(), len(file) / 4} {
+	for _, length := range []int{100, pageSize, 2 * pageSize, len(file) / 4} {
 		wantRefused(t, path, file[:length], "damaged")
 	}
 }
