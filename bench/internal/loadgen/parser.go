@@ -1,0 +1,192 @@
+package loadgen
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// keep is how much is kept of a line that a read splits, in bytes: more than any
+// stamp or id. What is beyond is padding.
+const keep = 512
+
+// maxHead bounds a response's head, in bytes.
+const maxHead = 16 << 10
+
+// Where a parser is in the response.
+const (
+	inHead uint8 = iota
+	inBody       // without framing: to the end of the connection
+	inChunkSize
+	inChunk
+	inChunkEnd // the line end behind a chunk
+	inTrailer
+	atEnd
+)
+
+// parser reads one HTTP/1.1 response with an event stream from pieces cut
+// anywhere. It holds what it needs of a split line and nothing else, and expects
+// lines to end in LF or CRLF, as those of every known server do.
+type parser struct {
+	state uint8
+	left  int    // of the chunk, in bytes
+	piece []byte // of a split line of the head or of a chunk's size
+
+	line   []byte // the split line of the stream, its first keep bytes
+	id     []byte // of the block being read
+	lastID []byte // what a client sends when it comes back
+	retry  time.Duration
+	full   bool // the server said ": full"
+
+	stamp   Stamp // of the block being read
+	hasData bool
+	stamped bool
+}
+
+// reset makes the parser ready for the next connection of the same client.
+func (p *parser) reset() {
+	p.state, p.left, p.piece, p.line = inHead, 0, p.piece[:0], p.line[:0]
+	p.id, p.hasData, p.stamped, p.full = append(p.id[:0], p.lastID...), false, false, false
+}
+
+// feed takes the next bytes of the connection, and calls event for each event
+// that they complete.
+func (p *parser) feed(b []byte, event func(s Stamp, stamped bool)) (err error) {
+	for len(b) > 0 {
+		switch p.state {
+		case inBody:
+			p.lines(b, event)
+			return nil
+		case inChunk:
+			n := min(p.left, len(b))
+			p.lines(b[:n], event)
+			if b, p.left = b[n:], p.left-n; p.left == 0 {
+				p.state = inChunkEnd
+			}
+		case atEnd:
+			return fmt.Errorf("%d bytes after the end of the response", len(b))
+		default:
+			if b, err = p.framing(b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// framing takes from b what is head, chunk size or trailer, and returns the rest.
+func (p *parser) framing(b []byte) ([]byte, error) {
+	if p.state == inHead {
+		return p.head(b)
+	}
+	end := bytes.IndexByte(b, '\n')
+	if end < 0 {
+		if p.piece = append(p.piece, b...); len(p.piece) > maxHead {
+			return nil, fmt.Errorf("chunk size line exceeds %d bytes", maxHead)
+		}
+		return nil, nil
+	}
+	line := b[:end]
+	if len(p.piece) > 0 {
+		line = append(p.piece, line...)
+		p.piece = line[:0]
+	}
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	switch p.state {
+	case inChunkSize:
+		size, err := chunkSize(line)
+		if err != nil {
+			return nil, err
+		}
+		p.left, p.state = size, inChunk
+		if size == 0 {
+			p.state = inTrailer
+		}
+	case inChunkEnd:
+		if p.state = inChunkSize; len(line) > 0 {
+			return nil, fmt.Errorf("%q where a chunk ends", line)
+		}
+	case inTrailer:
+		if len(line) == 0 {
+			p.state = atEnd
+		}
+	}
+	return b[end+1:], nil
+}
+
+func chunkSize(line []byte) (size int, err error) {
+	digits, _, _ := bytes.Cut(line, []byte(";"))
+	digits = bytes.TrimRight(digits, " \t")
+	if len(digits) == 0 || len(digits) > 7 {
+		return 0, fmt.Errorf("%q is no chunk size", line)
+	}
+	for _, c := range bytes.ToLower(digits) {
+		if hexValue[c] == 0xff {
+			return 0, fmt.Errorf("%q is no chunk size", line)
+		}
+		size = size<<4 | int(hexValue[c])
+	}
+	return size, nil
+}
+
+var headEnd = []byte("\r\n\r\n")
+
+func (p *parser) head(b []byte) ([]byte, error) {
+	before := len(p.piece)
+	p.piece = append(p.piece, b...)
+	end := bytes.Index(p.piece[max(before-3, 0):], headEnd)
+	if end < 0 {
+		if len(p.piece) > maxHead {
+			return nil, fmt.Errorf("response head exceeds %d bytes", maxHead)
+		}
+		return nil, nil
+	}
+	end += max(before-3, 0)
+	r := readHead(string(p.piece[:end]))
+	rest := b[end+len(headEnd)-before:]
+	p.piece = nil
+	if r.Status != 200 || !strings.HasPrefix(r.ContentType, "text/event-stream") {
+		r.Body = string(rest[:min(len(rest), 200)])
+		return nil, r
+	}
+	if p.state = inBody; r.chunked {
+		p.state = inChunkSize
+	}
+	return rest, nil
+}
+
+// ResponseError is an answer that is no event stream.
+type ResponseError struct {
+	Status      int
+	ContentType string
+	Body        string // how it begins
+	chunked     bool
+}
+
+func (e *ResponseError) Error() string {
+	if e.Status != 200 {
+		return fmt.Sprintf("the server answers %d, not 200: %.200q", e.Status, e.Body)
+	}
+	return fmt.Sprintf("the server answers with Content-Type %q, not text/event-stream: is this the URL of a stream?", e.ContentType)
+}
+
+func readHead(head string) *ResponseError {
+	status, fields, _ := strings.Cut(head, "\r\n")
+	r := &ResponseError{}
+	if parts := strings.Fields(status); len(parts) > 1 && strings.HasPrefix(parts[0], "HTTP/") {
+		r.Status, _ = strconv.Atoi(parts[1])
+	}
+	for field := range strings.SplitSeq(fields, "\r\n") {
+		name, value, _ := strings.Cut(field, ":")
+		value = strings.ToLower(strings.TrimSpace(value))
+		switch strings.ToLower(name) {
+		case "content-type":
+			r.ContentType = value
+		case "transfer-encoding":
+			r.chunked = strings.HasSuffix(value, "chunked")
+		}
+	}
+	return r
+}

@@ -1,0 +1,184 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Pool is the clients of a trial. Its methods may be called from any goroutine.
+type Pool struct {
+	// Set by NewPool, then read-only.
+	address string // host:port to dial
+	host    string // for the Host header
+	loops   []*loop
+
+	// Set before Connect, then read-only.
+	Web func(client int) *http.Client // if set, streams go through net/http
+	URL func(path string) string      // with Web: the URL of a path
+
+	// Reconnect says whether clients that the server ends come back by themselves,
+	// after its retry time (1 s if it names none), with their last id.
+	Reconnect atomic.Bool
+
+	clients   []*Client
+	dials     chan *Client
+	handshake chan struct{} // holds one element a handshake in flight
+	done      chan struct{}
+
+	failure atomic.Pointer[failure]
+}
+
+// failure is why a client could not connect or had to be ended.
+type failure struct{ err error }
+
+// NewPool returns a pool of clients of the server at host:port, with one reader a
+// CPU and at most inflight handshakes at a time.
+func NewPool(address string, inflight int) (*Pool, error) {
+	p := &Pool{
+		address:   address,
+		host:      address,
+		dials:     make(chan *Client, 1<<16),
+		handshake: make(chan struct{}, inflight),
+		done:      make(chan struct{}),
+	}
+	to, err := resolve(address)
+	if err != nil {
+		return nil, err
+	}
+	for range runtime.GOMAXPROCS(0) {
+		l, err := newLoop(p)
+		if err != nil {
+			p.Close()
+			return nil, err
+		}
+		p.loops = append(p.loops, l)
+		go l.run()
+	}
+	go p.dial(to)
+	return p, nil
+}
+
+// Add adds a client of the stream at path. It is told which topic that is, for
+// Behind. It connects with Connect.
+func (p *Pool) Add(path string, topic int) *Client {
+	c := &Client{pool: p, number: len(p.clients), path: path, topic: topic, fd: -1}
+	c.loop = p.loops[c.number%len(p.loops)]
+	p.clients = append(p.clients, c)
+	return c
+}
+
+// Clients returns all clients, in the order in which they were added.
+func (p *Pool) Clients() []*Client { return p.clients }
+
+// Connect connects clients and returns when each has the head of its stream.
+// progress, if not nil, is told now and then how many have.
+func (p *Pool) Connect(ctx context.Context, clients []*Client, progress func(done int)) error {
+	go func() {
+		for _, c := range clients {
+			select {
+			case p.dials <- c:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return p.await(ctx, func() bool {
+		n := p.count(clients, func(c *Client) bool { return c.connected() || c.done() })
+		if progress != nil {
+			progress(n)
+		}
+		return n == len(clients)
+	})
+}
+
+// await polls until is says so, the context ends, or a client fails for good.
+func (p *Pool) await(ctx context.Context, is func() bool) error {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		if err := p.Err(); err != nil && !p.Reconnect.Load() {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("gave up: %w", context.Cause(ctx)), p.Err())
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// Err is the first failure of a client, nil if there was none.
+func (p *Pool) Err() error {
+	if f := p.failure.Load(); f != nil {
+		return f.err
+	}
+	return nil
+}
+
+func (p *Pool) fail(err error) { p.failure.CompareAndSwap(nil, &failure{err}) }
+
+// count counts the clients of which is says so.
+func (p *Pool) count(clients []*Client, is func(*Client) bool) (n int) {
+	for _, l := range p.loops {
+		l.mu.Lock()
+		for _, c := range clients {
+			if c.loop == l && is(c) {
+				n++
+			}
+		}
+		l.mu.Unlock()
+	}
+	return n
+}
+
+// Connected is how many clients have a stream at this moment.
+func (p *Pool) Connected() int { return p.count(p.clients, (*Client).connected) }
+
+// Cut ends the clients' connections from this side; they do not come back until
+// Connect.
+func (p *Pool) Cut(clients []*Client) {
+	for _, c := range clients {
+		c.loop.mu.Lock()
+		c.close()
+		c.loop.mu.Unlock()
+	}
+}
+
+// Resume has clients that were Slow read on.
+func (p *Pool) Resume(clients []*Client) {
+	for _, c := range clients {
+		c.loop.mu.Lock()
+		if c.Slow {
+			c.Slow = false
+			c.resume()
+		}
+		c.loop.mu.Unlock()
+	}
+}
+
+// Close cuts all clients and ends the pool.
+func (p *Pool) Close() {
+	p.Reconnect.Store(false)
+	select {
+	case <-p.done:
+		return
+	default:
+	}
+	close(p.done)
+	p.Cut(p.clients)
+	for _, l := range p.loops {
+		l.wake()
+	}
+	var ended sync.WaitGroup
+	for _, l := range p.loops {
+		ended.Go(func() { <-l.ended })
+	}
+	ended.Wait()
+}

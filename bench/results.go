@@ -1,0 +1,164 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// results is all trials of a run.
+type results struct {
+	Machine string
+	Quick   bool
+	Rounds  int
+	Skipped map[string]string `json:",omitempty"` // servers that did not run, and why
+	Trials  []*trial
+}
+
+func (r *results) add(t *trial) { r.Trials = append(r.Trials, t) }
+
+// spread is a metric over the rounds.
+type spread struct{ median, min, max float64 }
+
+// of is the spread of a metric; ok is false if no trial has it.
+func (r *results) of(testCase, server, metric string) (s spread, ok bool) {
+	var values []float64
+	for _, t := range r.Trials {
+		if v, has := t.Values[metric]; has && t.Case == testCase && t.Server == server {
+			values = append(values, v)
+		}
+	}
+	if len(values) == 0 {
+		return spread{}, false
+	}
+	slices.Sort(values)
+	middle := len(values) / 2
+	s = spread{values[middle], values[0], values[len(values)-1]}
+	if len(values)%2 == 0 {
+		s.median = (values[middle-1] + values[middle]) / 2
+	}
+	return s, true
+}
+
+// servers is those that ran a case, in the usual order.
+func (r *results) servers(testCase string) (names []string) {
+	for _, k := range kinds {
+		if slices.ContainsFunc(r.Trials, func(t *trial) bool { return t.Case == testCase && t.Server == k.name }) {
+			names = append(names, k.name)
+		}
+	}
+	return names
+}
+
+// significant writes v with three significant digits, and whole numbers whole, with
+// commas between thousands.
+func significant(v float64) string {
+	switch size := math.Abs(v); {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return "–"
+	case size >= 100:
+		return thousands(int64(math.Round(v)))
+	case size == math.Trunc(size):
+		return strconv.Itoa(int(v))
+	case size >= 10:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	case size >= 1:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 3, 64)
+}
+
+func thousands(n int64) string {
+	if n < 0 {
+		return "-" + thousands(-n)
+	}
+	if n < 1000 {
+		return strconv.FormatInt(n, 10)
+	}
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
+}
+
+func (s spread) String() string {
+	if s.min == s.max {
+		return significant(s.median)
+	}
+	return fmt.Sprintf("%s (%s..%s)", significant(s.median), significant(s.min), significant(s.max))
+}
+
+// markdown writes the tables: medians over the rounds, and min..max.
+func (r *results) markdown(w io.Writer) {
+	fmt.Fprintf(w, "%s\n\nRounds: %d. Each figure is the median over them (min..max).\n", r.Machine, r.Rounds)
+	if r.Quick {
+		fmt.Fprintln(w, "\nA small trial, of one short round with few clients: these figures say that it works, not how fast it is.")
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Skipped)) {
+		fmt.Fprintf(w, "\nWithout %s: %s\n", name, r.Skipped[name])
+	}
+	for _, c := range cases {
+		if servers := r.servers(c.name); len(servers) > 0 {
+			r.table(w, c, servers)
+		}
+	}
+	r.ratioTable(w)
+}
+
+func (r *results) table(w io.Writer, c testCase, servers []string) {
+	title := c.title
+	if r.Quick {
+		title = c.name
+	}
+	fmt.Fprintf(w, "\n### %s\n\n| server |", title)
+	for _, m := range c.metrics {
+		fmt.Fprintf(w, " %s |", m.title)
+	}
+	fmt.Fprintf(w, "\n| --- |%s\n", strings.Repeat(" ---: |", len(c.metrics)))
+	for _, server := range servers {
+		fmt.Fprintf(w, "| %s |", server)
+		for _, m := range c.metrics {
+			if s, ok := r.of(c.name, server, m.name); ok {
+				fmt.Fprintf(w, " %s |", s)
+			} else {
+				fmt.Fprint(w, " – |")
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	for _, note := range r.notes(c.name) {
+		fmt.Fprintf(w, "\n%s\n", note)
+	}
+}
+
+// notes is what trials of a case had to say, each once, with how many rounds said it.
+func (r *results) notes(testCase string) (lines []string) {
+	said := map[string]int{}
+	for _, t := range r.Trials {
+		for _, note := range t.Notes {
+			if t.Case == testCase {
+				line := t.Server + ": " + strings.Join(strings.Fields(note), " ")
+				if said[line]++; said[line] == 1 {
+					lines = append(lines, line)
+				}
+			}
+		}
+	}
+	for i, line := range lines {
+		if said[line] > 1 {
+			lines[i] += fmt.Sprintf(" (%d times)", said[line])
+		}
+	}
+	return lines
+}
+
+func machine(release string) string {
+	var info unix.Sysinfo_t
+	unix.Sysinfo(&info)
+	return fmt.Sprintf("Machine: %d CPUs, %.0f GiB, Linux %s, %s; load and server share it.",
+		runtime.NumCPU(), float64(info.Totalram)*float64(info.Unit)/(1<<30), strings.TrimSpace(release), runtime.Version())
+}
