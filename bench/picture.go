@@ -1,5 +1,121 @@
 package main
 
-import "io"
+import (
+	"embed"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
 
-func (r *results) picture(w io.Writer) error { return nil }
+	"iris-broadcast/bench/internal/chart"
+)
+
+//go:embed picture.tmpl
+var pictureFile embed.FS
+
+var pictureTemplate = template.Must(template.ParseFS(pictureFile, "picture.tmpl"))
+
+// Measures of the picture, in pixels.
+const (
+	panelWidth  = 470
+	panelGap    = 28
+	pictureEdge = 24
+	headingRoom = 78
+)
+
+// panel is a chart and where it stands.
+type panel struct {
+	X, Y float64
+	SVG  template.HTML
+}
+
+// picture draws the medians of all charted metrics, with min..max.
+func (r *results) picture(w io.Writer) error {
+	data := struct {
+		Width, Height float64
+		Style         template.CSS
+		Machine, Note string
+		Edge          float64
+		Panels        []panel
+	}{Width: 2*panelWidth + panelGap + 2*pictureEdge, Style: chart.Style(), Machine: r.Machine, Edge: pictureEdge}
+	data.Note = fmt.Sprintf("Medians of %d rounds; whiskers from the least to the most.", r.Rounds)
+	if r.Quick {
+		data.Note = "A small trial: it shows that it works, not how fast it is."
+	}
+	bottoms := [2]float64{headingRoom, headingRoom}
+	place := func(svg template.HTML, height float64) {
+		column := 0
+		if bottoms[1] < bottoms[0] {
+			column = 1
+		}
+		data.Panels = append(data.Panels, panel{pictureEdge + float64(column)*(panelWidth+panelGap), bottoms[column], svg})
+		bottoms[column] += height + panelGap
+	}
+	for _, c := range cases {
+		if c.name == "growth" {
+			if lines, ok := r.growthChart(); ok {
+				place(lines.SVG(), lines.Height)
+			}
+			continue
+		}
+		for _, m := range c.metrics {
+			if bars, ok := r.barChart(c, m); ok {
+				place(bars.SVG(), bars.Height())
+			}
+		}
+	}
+	data.Height = max(bottoms[0], bottoms[1])
+	return pictureTemplate.Execute(w, data)
+}
+
+func (r *results) barChart(c testCase, m metric) (bars chart.Bars, ok bool) {
+	better := "less is better"
+	if m.name == rate.name {
+		better = "more is better"
+	}
+	bars = chart.Bars{Title: c.name + ": " + m.title, Subtitle: better, Width: panelWidth}
+	for _, server := range r.servers(c.name) {
+		s, has := r.of(c.name, server, m.name)
+		if !has || !m.chart {
+			continue
+		}
+		bars.Bars = append(bars.Bars, chart.Bar{Name: server, Class: colour(server), Value: s.median, Min: s.min, Max: s.max, Label: significant(s.median)})
+	}
+	return bars, len(bars.Bars) > 0
+}
+
+// colour is what a server is drawn in: ours in the first colour, the floor quiet.
+func colour(server string) string {
+	switch server {
+	case "ours", "ours-tls", "ours-h2":
+		return "a"
+	case "nchan":
+		return "b"
+	case "go-sse":
+		return "c"
+	case "r3labs":
+		return "d"
+	}
+	return "quiet"
+}
+
+func (r *results) growthChart() (lines chart.Lines, ok bool) {
+	most := 0.0
+	for _, server := range r.servers("growth") {
+		line := chart.Line{Name: server, Class: colour(server)}
+		for _, n := range growthSizes {
+			if s, has := r.of("growth", server, growthMetric(n)); has {
+				line.Points = append(line.Points, chart.Point{X: float64(n), Y: s.median})
+				most = max(most, s.median)
+			}
+		}
+		lines.Lines = append(lines.Lines, line)
+	}
+	if most == 0 {
+		return lines, false
+	}
+	lines.Title, lines.Width, lines.Height = "growth", panelWidth, 250
+	lines.X = chart.Axis{Title: "clients, at a constant number of deliveries/s", Min: 0, Max: float64(slices.Max(growthSizes))}
+	lines.Y = chart.Axis{Title: "CPU µs a delivery", Min: 0, Max: most * 1.1}
+	return lines, true
+}

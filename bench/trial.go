@@ -211,6 +211,9 @@ func (b *bed) losses(missing uint64, w window) {
 	if w.Doubled > 0 || w.Reordered > 0 {
 		b.note("%d doubled, %d out of order", w.Doubled, w.Reordered)
 	}
+	if err := b.pool.Ending(); err != nil {
+		b.note("clients were ended: %v", err)
+	}
 	if refused, err := b.publish.Refused(); refused > 0 {
 		b.note("%d POSTs refused, the last: %v", refused, err)
 	}

@@ -140,6 +140,7 @@ func (c *Client) end(err error) {
 	c.close()
 	c.ended++
 	c.loop.stats.Ended++
+	c.pool.ending.CompareAndSwap(nil, &failure{err})
 	switch {
 	case full:
 		c.pool.fail(errors.New("the server is full: it asks clients to come back later; raise its limit of streams (-max-streams), or use fewer clients"))

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -140,7 +141,10 @@ func (c *Client) readBody(response *http.Response) {
 			}
 		}
 		if err != nil {
-			c.end(errServerEnded)
+			if err == io.EOF {
+				err = errServerEnded
+			}
+			c.end(err)
 			return
 		}
 	}

@@ -32,6 +32,7 @@ type Pool struct {
 	done      chan struct{}
 
 	failure atomic.Pointer[failure]
+	ending  atomic.Pointer[failure]
 }
 
 // failure is why a client could not connect or had to be ended.
@@ -117,6 +118,14 @@ func (p *Pool) await(ctx context.Context, is func() bool) error {
 // Err is the first failure of a client, nil if there was none.
 func (p *Pool) Err() error {
 	if f := p.failure.Load(); f != nil {
+		return f.err
+	}
+	return nil
+}
+
+// Ending is why the first stream that the server ended was ended, nil if none was.
+func (p *Pool) Ending() error {
+	if f := p.ending.Load(); f != nil {
 		return f.err
 	}
 	return nil
