@@ -57,7 +57,7 @@ func (c *Client) request() []byte {
 	b = append(b, "GET "...)
 	b = append(b, c.path...)
 	b = append(b, " HTTP/1.1\r\nHost: "...)
-	b = append(b, c.pool.host...)
+	b = append(b, c.pool.Host...)
 	b = append(b, "\r\nAccept: text/event-stream\r\nCache-Control: no-store\r\n"...)
 	if len(c.parser.lastID) > 0 {
 		b = append(b, "Last-Event-ID: "...)

@@ -15,8 +15,8 @@ const readBuffer = 256 << 10
 // began lets times be taken off the monotonic clock and be compared with stamps.
 var began = time.Now()
 
-// now is Unix time in nanoseconds that no change of the clock disturbs.
-func now() int64 { return began.UnixNano() + int64(time.Since(began)) }
+// Now is Unix time in nanoseconds that no change of the clock disturbs.
+func Now() int64 { return began.UnixNano() + int64(time.Since(began)) }
 
 // loop reads the sockets of its clients in one goroutine.
 type loop struct {
@@ -102,7 +102,7 @@ func (l *loop) ready(fd int32) {
 	case n == 0:
 		c.end(errServerEnded)
 	default:
-		l.arrived = now()
+		l.arrived = Now()
 		if err := c.received(l.buffer[:n]); err != nil {
 			c.end(err)
 		}
@@ -117,7 +117,7 @@ func (l *loop) event(c *Client) func(s Stamp, stamped bool) {
 
 func (l *loop) note(s Stamp, stamped bool) {
 	l.stats.Events++
-	if !stamped {
+	if !stamped || s.Planned < l.pool.Since {
 		return
 	}
 	l.stats.Stamped++

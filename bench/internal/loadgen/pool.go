@@ -15,12 +15,15 @@ import (
 type Pool struct {
 	// Set by NewPool, then read-only.
 	address string // host:port to dial
-	host    string // for the Host header
 	loops   []*loop
 
 	// Set before Connect, then read-only.
 	Web func(client int) *http.Client // if set, streams go through net/http
 	URL func(path string) string      // with Web: the URL of a path
+
+	PerSecond int    // connections begun a second at most, 0 for as many as go
+	Host      string // the Host header; host:port from NewPool on
+	Since     int64  // Unix time in nanoseconds: stamps planned before it are of another trial
 
 	// Reconnect says whether clients that the server ends come back by themselves,
 	// after its retry time (1 s if it names none), with their last id.
@@ -30,6 +33,7 @@ type Pool struct {
 	dials     chan *Client
 	handshake chan struct{} // holds one element a handshake in flight
 	done      chan struct{}
+	nextDial  int64 // owned by dial: Now, when the next connection may begin
 
 	failure atomic.Pointer[failure]
 	ending  atomic.Pointer[failure]
@@ -43,7 +47,7 @@ type failure struct{ err error }
 func NewPool(address string, inflight int) (*Pool, error) {
 	p := &Pool{
 		address:   address,
-		host:      address,
+		Host:      address,
 		dials:     make(chan *Client, 1<<16),
 		handshake: make(chan struct{}, inflight),
 		done:      make(chan struct{}),

@@ -40,7 +40,7 @@ func (p *Publishing) Refused() (n uint64, last error) {
 func (p *Publishing) Flat(ctx context.Context, n int) error {
 	return p.each(n, func(one *publisher) error {
 		for k := one.number; ctx.Err() == nil; k++ {
-			if err := one.publish(k%p.Ledger.topics, now()); err != nil {
+			if err := one.publish(k%p.Ledger.topics, Now()); err != nil {
 				return err
 			}
 		}
@@ -52,7 +52,7 @@ func (p *Publishing) Flat(ctx context.Context, n int) error {
 // all topics. Each event is stamped with the time at which it was to be sent, be it
 // sent late or not.
 func (p *Publishing) Paced(ctx context.Context, n int, rate float64, length time.Duration) error {
-	start := now() + int64(time.Millisecond)
+	start := Now() + int64(time.Millisecond)
 	total := int64(rate * length.Seconds())
 	var next atomic.Int64
 	return p.each(n, func(one *publisher) error {
@@ -65,7 +65,7 @@ func (p *Publishing) Paced(ctx context.Context, n int, rate float64, length time
 			select {
 			case <-ctx.Done():
 				return nil
-			case <-time.After(time.Duration(planned - now())):
+			case <-time.After(time.Duration(planned - Now())):
 			}
 			if err := one.publish(int(k%int64(p.Ledger.topics)), planned); err != nil {
 				return err
@@ -79,7 +79,7 @@ func (p *Publishing) Paced(ctx context.Context, n int, rate float64, length time
 func (p *Publishing) Spaced(ctx context.Context, count int, pause time.Duration) error {
 	return p.each(1, func(one *publisher) error {
 		for k := range count {
-			if err := one.publish(k%p.Ledger.topics, now()); err != nil {
+			if err := one.publish(k%p.Ledger.topics, Now()); err != nil {
 				return err
 			}
 			select {
