@@ -89,7 +89,7 @@ func (r *report) overTime(title, unit string, lines ...chart.Line) chart.Lines {
 		}
 	}
 	return chart.Lines{Title: title, Width: chartWidth, Height: chartHeight - 40, Lines: lines,
-		X: chart.Axis{Title: "seconds from the start", Max: r.Timeline[len(r.Timeline)-1].At},
+		X: chart.Axis{Title: "seconds from the start", Max: r.Timeline[len(r.Timeline)-1].end},
 		Y: chart.Axis{Title: unit, Max: max(most*1.12, 1e-3)}}
 }
 

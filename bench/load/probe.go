@@ -76,7 +76,7 @@ func explain(err error, s settings) error {
 		return fmt.Errorf("there is no host %q", s.stream.Hostname())
 	case errors.As(err, &certificate):
 		return fmt.Errorf("%w: -insecure takes any certificate", err)
-	case errors.As(err, &record):
+	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("%s does not speak TLS: want http:// instead of https://", s.address)
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s sent no head of a stream within %v", s.address, probeTimeout)

@@ -54,11 +54,12 @@ type Delay struct{ P50, P90, P99, P999, Max float64 }
 
 // Sample is one point of the timeline.
 type Sample struct {
-	At       float64 // seconds from the start
+	At       float64 // its middle, in seconds from the start
 	Rate     float64 // deliveries a second
 	P50, P99 float64 // of the delay in milliseconds, 0 if nothing came
 	CPU      float64 // of the server, in percent of one CPU
 	Memory   int64   // of the server, in bytes
+	end      float64
 }
 
 func newReport(s settings) *report {
@@ -99,19 +100,24 @@ func quantile(h *hdrhistogram.Histogram, q float64) float64 {
 func (r *report) sample(at float64, got loadgen.Stats, cpu time.Duration, memory int64) {
 	last := 0.0
 	if n := len(r.Timeline); n > 0 {
-		last = r.Timeline[n-1].At
+		last = r.Timeline[n-1].end
 	}
-	r.Local = r.Local || memory > 0
-	r.PeakMemory = max(r.PeakMemory, memory)
 	length := at - last
-	if length < sample.Seconds()/4 { // too short to say anything of a rate
+	if length < 0.1 { // too short to say anything of a rate
 		return
 	}
-	s := Sample{At: at, Rate: float64(got.Events) / length, CPU: 100 * cpu.Seconds() / length, Memory: memory}
+	s := Sample{At: at - length/2, Rate: float64(got.Events) / length, CPU: 100 * cpu.Seconds() / length, Memory: memory, end: at}
 	if got.Delay.TotalCount() > 0 {
 		s.P50, s.P99 = quantile(got.Delay, 50), quantile(got.Delay, 99)
 	}
 	r.Timeline = append(r.Timeline, s)
+}
+
+func topics(n int) string {
+	if n == 1 {
+		return "one topic"
+	}
+	return commas(uint64(n)) + " topics"
 }
 
 // Fact is one line of the table.
@@ -130,7 +136,7 @@ func (r *report) Facts() (facts []Fact) {
 	}
 	add("connected", "%s of %s in %.1f s", commas(uint64(r.Connected)), commas(uint64(r.Clients)), r.ConnectSeconds)
 	if !r.Listening {
-		add("published", "%s events of %s bytes on %s topics", commas(r.Published), commas(uint64(r.Size)), commas(uint64(r.Topics)))
+		add("published", "%s events of %s bytes, %s", commas(r.Published), commas(uint64(r.Size)), topics(r.Topics))
 	}
 	add("events received", "%s", commas(r.Events))
 	add("deliveries/s", "%s", commas(uint64(r.PerSecond())))

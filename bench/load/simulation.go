@@ -18,7 +18,7 @@ const (
 	publishers = 16
 	inflight   = 500             // handshakes at a time
 	patience   = 3 * time.Second // how long nothing may come before what is missing counts as lost
-	sample     = time.Second     // of the timeline
+	settle     = time.Second / 2 // between the head of a stream and a server having listed the client
 )
 
 // simulation is one run.
@@ -115,7 +115,7 @@ func (sim *simulation) connect(ctx context.Context) error {
 	}
 	sim.report.ConnectSeconds = time.Since(began).Seconds()
 	sim.report.Connected = sim.pool.Connected()
-	time.Sleep(sample / 2) // a server may list a client a moment after it has sent the head
+	time.Sleep(settle)
 	return nil
 }
 
@@ -144,32 +144,45 @@ func (sim *simulation) load(ctx context.Context) error {
 		what = "listen "
 	}
 	bar := sim.bar(int(sim.settings.length.Seconds()), what)
-	tick := time.NewTicker(sample)
+	tick := time.NewTicker(sim.settings.sampling())
 	defer tick.Stop()
 	for {
 		select {
 		case err := <-ended:
 			bar.Finish()
-			sim.take()
+			sim.sample()
 			sim.report.Seconds = time.Since(sim.began).Seconds()
 			sim.report.RunEvents = sim.total.Events
 			sim.report.CPUSeconds = (procfs.CPU(sim.pids) - started).Seconds()
 			return err
 		case <-tick.C:
-			sim.take()
+			sim.sample()
 			bar.Set(int(time.Since(sim.began).Seconds()))
 		}
 	}
 }
 
-// take adds what has come since the last call, as a point of the timeline.
-func (sim *simulation) take() {
-	now := time.Since(sim.began).Seconds()
+// take adds what has come since the last call.
+func (sim *simulation) take() loadgen.Stats {
 	got := sim.pool.Take()
 	sim.total.Add(got)
-	cpu, memory := procfs.CPU(sim.pids), procfs.Memory(sim.pids)
-	sim.report.sample(now, got, cpu-sim.cpu, memory)
+	memory := procfs.Memory(sim.pids)
+	sim.report.Local = memory > 0
+	sim.report.PeakMemory = max(sim.report.PeakMemory, memory)
+	return got
+}
+
+// sample takes a point of the timeline.
+func (sim *simulation) sample() {
+	now := time.Since(sim.began).Seconds()
+	cpu := procfs.CPU(sim.pids)
+	sim.report.sample(now, sim.take(), cpu-sim.cpu, procfs.Memory(sim.pids))
 	sim.cpu = cpu
+}
+
+// sampling is how far apart the points of the timeline are.
+func (s settings) sampling() time.Duration {
+	return min(max(s.length/30, time.Second/2), 10*time.Second)
 }
 
 // stormEvents is how many events wait for the clients of a storm on each topic.
@@ -179,7 +192,7 @@ const stormEvents = 10
 func (sim *simulation) storm(ctx context.Context) error {
 	clients := sim.pool.Clients()
 	sim.pool.Cut(clients)
-	time.Sleep(sample)
+	time.Sleep(2 * settle)
 	if sim.publish != nil {
 		if err := sim.publish.Spaced(ctx, stormEvents*sim.settings.topics, 0); err != nil {
 			return err

@@ -60,9 +60,11 @@ type Lines struct {
 // The room around a plot for what is written beside it, in pixels.
 const (
 	marginLeft   = 64
-	marginRight  = 20
+	marginRight  = 28
 	marginTop    = 30
 	marginBottom = 46
+	keyRoom      = 34
+	letterWidth  = 6.8
 )
 
 // share is where v lies on the axis, from 0 to 1.
@@ -85,6 +87,7 @@ type drawnTick struct {
 type drawnLine struct {
 	Line
 	Path, AreaPath string
+	Keyed          bool // more lines than one: each needs its key
 	KeyX           float64
 }
 
@@ -109,8 +112,8 @@ func (c Lines) SVG() template.HTML {
 	key := right
 	for i := len(c.Lines) - 1; i >= 0; i-- {
 		line := c.Lines[i]
-		key -= 24 + 7.2*float64(len(line.Name))
-		d := drawnLine{Line: line, KeyX: key, Path: path(line.Points, x, y)}
+		key -= keyRoom + letterWidth*float64(len(line.Name))
+		d := drawnLine{Line: line, KeyX: key, Keyed: len(c.Lines) > 1, Path: path(line.Points, x, y)}
 		if n := len(line.Points); line.Area && n > 0 {
 			d.AreaPath = fmt.Sprintf("%sL%.1f,%.1fL%.1f,%.1fZ", d.Path, x(line.Points[n-1].X), bottom, x(line.Points[0].X), bottom)
 		}
