@@ -42,14 +42,15 @@ func (r *results) picture(w io.Writer) error {
 	if r.Quick {
 		data.Note = "A small trial: it shows that it works, not how fast it is."
 	}
-	bottoms := [2]float64{headingRoom, headingRoom}
+	data.Height = headingRoom
+	top := data.Height // of the row
 	place := func(svg template.HTML, height float64) {
-		column := 0
-		if bottoms[1] < bottoms[0] {
-			column = 1
+		column := len(data.Panels) % 2
+		if column == 0 {
+			top = data.Height
 		}
-		data.Panels = append(data.Panels, panel{pictureEdge + float64(column)*(panelWidth+panelGap), bottoms[column], svg})
-		bottoms[column] += height + panelGap
+		data.Panels = append(data.Panels, panel{pictureEdge + float64(column)*(panelWidth+panelGap), top, svg})
+		data.Height = max(data.Height, top+height+panelGap)
 	}
 	for _, c := range cases {
 		if c.name == "growth" {
@@ -64,7 +65,6 @@ func (r *results) picture(w io.Writer) error {
 			}
 		}
 	}
-	data.Height = max(bottoms[0], bottoms[1])
 	return pictureTemplate.Execute(w, data)
 }
 
