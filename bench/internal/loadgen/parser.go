@@ -32,6 +32,7 @@ const (
 type parser struct {
 	state uint8
 	left  int    // of the chunk, in bytes
+	sized bool   // by Content-Length: the body is one chunk without framing
 	piece []byte // of a split line of the head or of a chunk's size
 
 	line   []byte // the split line of the stream, its first keep bytes
@@ -64,6 +65,9 @@ func (p *parser) feed(b []byte, event func(s Stamp, stamped bool)) (err error) {
 			p.lines(b[:n], event)
 			if b, p.left = b[n:], p.left-n; p.left == 0 {
 				p.state = inChunkEnd
+				if p.sized {
+					p.state = atEnd
+				}
 			}
 		case atEnd:
 			return fmt.Errorf("%d bytes after the end of the response", len(b))
@@ -151,8 +155,14 @@ func (p *parser) head(b []byte) ([]byte, error) {
 		r.Body = string(rest[:min(len(rest), 200)])
 		return nil, r
 	}
-	if p.state = inBody; r.chunked {
+	p.state, p.sized = inBody, !r.chunked && r.length >= 0
+	switch {
+	case r.chunked:
 		p.state = inChunkSize
+	case r.length == 0:
+		p.state = atEnd
+	case p.sized:
+		p.state, p.left = inChunk, r.length
 	}
 	return rest, nil
 }
@@ -163,6 +173,7 @@ type ResponseError struct {
 	ContentType string
 	Body        string // how it begins
 	chunked     bool
+	length      int // -1 if it is not said
 }
 
 func (e *ResponseError) Error() string {
@@ -174,7 +185,7 @@ func (e *ResponseError) Error() string {
 
 func readHead(head string) *ResponseError {
 	status, fields, _ := strings.Cut(head, "\r\n")
-	r := &ResponseError{}
+	r := &ResponseError{length: -1}
 	if parts := strings.Fields(status); len(parts) > 1 && strings.HasPrefix(parts[0], "HTTP/") {
 		r.Status, _ = strconv.Atoi(parts[1])
 	}
@@ -184,6 +195,10 @@ func readHead(head string) *ResponseError {
 		switch strings.ToLower(name) {
 		case "content-type":
 			r.ContentType = value
+		case "content-length":
+			if n, err := strconv.Atoi(value); err == nil {
+				r.length = n
+			}
 		case "transfer-encoding":
 			r.chunked = strings.HasSuffix(value, "chunked")
 		}

@@ -35,6 +35,7 @@ func streams() map[string]string {
 	all := map[string]string{
 		"LF to the end":   okHead + "\r\n" + lf,
 		"CRLF to the end": okHead + "\r\n" + crlf,
+		"by length":       okHead + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(lf)) + lf,
 	}
 	for _, size := range []int{1, 7, 100, 10000} {
 		all[fmt.Sprintf("LF in chunks of %d", size)] = okHead + "Transfer-Encoding: chunked\r\n\r\n" + chunked(lf, size)

@@ -93,13 +93,17 @@ func (p *Pool) Connect(ctx context.Context, clients []*Client, progress func(don
 			}
 		}
 	}()
-	return p.await(ctx, func() bool {
+	err := p.await(ctx, func() bool {
 		n := p.count(clients, func(c *Client) bool { return c.connected() || c.done() })
 		if progress != nil {
 			progress(n)
 		}
 		return n == len(clients)
 	})
+	if err == nil && !p.Reconnect.Load() {
+		err = p.Err() // of the last that was done
+	}
+	return err
 }
 
 // await polls until is says so, the context ends, or a client fails for good.

@@ -2,8 +2,10 @@ package peer_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,12 +61,18 @@ func TestClientsThatComeBackGetWhatTheyMissed(t *testing.T) {
 }
 
 func TestAFullOrWrongServerIsNamed(t *testing.T) {
-	pool, _ := prepare(t, http.NotFoundHandler())
-	err := pool.Connect(t.Context(), pool.Clients(), nil)
-	if err == nil {
-		t.Fatal("404 passes for a stream")
+	for want, h := range map[string]http.HandlerFunc{
+		"the server answers 404": http.NotFound,
+		"the server is full": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			io.WriteString(w, "retry: 7000\n: full\n\n")
+		},
+	} {
+		pool, _ := prepare(t, h)
+		if err := pool.Connect(t.Context(), pool.Clients(), nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
 	}
-	t.Log(err)
 }
 
 func catchUp(t *testing.T, pool *loadgen.Pool, publish *loadgen.Publishing) {
