@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,8 +21,8 @@ const (
 )
 
 // Broker tells every client of every event that it listens to. One goroutine, listen, owns who listens to what; everybody
-// else talks to it through channels. It never waits for a client and does no I/O: each client is served by the goroutine of
-// its own request, in ServeHTTP.
+// else talks to it through channels. It never waits for a client and does no I/O: that is its engine's work. Each client
+// comes in ServeHTTP, by the goroutine of its own request, which reads what the client missed.
 type Broker struct {
 	// Notifier takes events in the log's order, from the log's follower alone. To publish, call Log.Append: then the event
 	// gets its ID, is kept, and comes here.
@@ -41,11 +40,12 @@ type Broker struct {
 	once    sync.Once       // closes closing
 	done    <-chan struct{} // closed when listen has ended
 	tally   delivery.Tally
+	engine  *delivery.Engine
 
 	// Owned by listen.
 	clients   map[*client]bool
-	listeners map[string]map[*client]bool // who listens, by the key of each topic and pattern
-	recent    delivery.Recent             // the newest events, for clients that come back; who is further behind reads the log
+	audiences delivery.Audiences // who listens to what
+	recent    delivery.Recent    // the newest events, for clients that come back; who is further behind reads the log
 }
 
 // BrokerOptions are a Broker's bounds.
@@ -54,15 +54,18 @@ type BrokerOptions struct {
 	MaxStreams int           // at once; who is more is asked to come back
 	Retry      time.Duration // after which a client that was cut off comes back, on average
 	Drain      time.Duration // the longest that Close takes
+
+	HandlersOnly bool // serve each client by the goroutine of its request, as on TLS and HTTP/2
 }
 
 // client is one stream.
 type client struct {
 	topics     stream.Selection
-	stream     *delivery.Stream
 	form       delivery.Form
-	registered chan int  // listen's answer: how many clients are registered now, or tooFarBehind
-	after      stream.ID // the last event that it has, or where it began; listen's once it is registered
+	stream     delivery.Stream
+	audience   *delivery.Audience // those that listen to the same; listen's
+	after      stream.ID          // the last event that it has, or where it began
+	registered chan int           // listen's answer: how many clients are registered now, or tooFarBehind
 }
 
 // NewBroker returns a Broker that tells of what is appended to log from now on. Close ends it.
@@ -82,8 +85,9 @@ func NewBroker(log stream.Log, options BrokerOptions) (*Broker, error) {
 		places:         make(chan struct{}, options.MaxStreams),
 		closing:        make(chan struct{}),
 		done:           ctx.Done(),
+		engine:         delivery.NewEngine(options.Limits, options.HandlersOnly),
 		clients:        map[*client]bool{},
-		listeners:      map[string]map[*client]bool{},
+		audiences:      delivery.NewAudiences(),
 		recent:         delivery.NewRecent(head, options.MaxPending/2),
 	}
 	go b.listen(cancel)
@@ -114,9 +118,14 @@ func (b *Broker) follow(ctx context.Context, after stream.ID) {
 // listen owns the registry, until Close and until the last client has left; cancel then closes done.
 func (b *Broker) listen(cancel context.CancelFunc) {
 	defer cancel()
+	defer b.engine.Close()
 	closing := b.closing // nil once it has been seen
 	var ending delivery.Ending
-	for closing != nil || len(b.clients) > 0 {
+	for closing != nil || b.Streams() > 0 {
+		notifier := b.Notifier
+		if b.engine.Behind() {
+			notifier = nil // until there is room: so that publishers wait, see stream.Log
+		}
 		select {
 		case c := <-b.newClients:
 			b.add(c)
@@ -125,10 +134,13 @@ func (b *Broker) listen(cancel context.CancelFunc) {
 			}
 		case c := <-b.closingClients:
 			b.remove(c)
-		case events := <-b.Notifier:
+		case events := <-notifier:
 			for _, e := range events {
-				b.broadcast(&delivery.Frame{Event: e})
+				f := &delivery.Frame{Event: e}
+				b.audiences.Send(f)
+				b.recent.Add(f)
 			}
+		case <-b.engine.Room():
 		case question := <-b.questions:
 			question()
 		case <-closing:
@@ -143,6 +155,7 @@ func (b *Broker) listen(cancel context.CancelFunc) {
 				return
 			}
 		}
+		b.engine.Flush()
 	}
 }
 
@@ -153,83 +166,64 @@ func (b *Broker) add(c *client) {
 		c.registered <- tooFarBehind
 		return
 	}
+	c.audience = b.audiences.Of(c.form, c.topics)
+	c.topics = c.audience.Selection // one for them all
+	c.audience.Join(c.stream, missed, b.recent.Newest().Less(c.after), c.after)
 	b.clients[c] = true
-	for key := range c.topics.Keys {
-		if b.listeners[key] == nil {
-			b.listeners[key] = map[*client]bool{}
-		}
-		b.listeners[key][c] = true
-	}
 	c.registered <- len(b.clients)
-	for _, f := range missed {
-		if c.topics.Match(f.Topic) {
-			c.send(f)
-		}
-	}
 }
 
 // remove ends a client's registration.
 func (b *Broker) remove(c *client) {
 	delete(b.clients, c)
-	for key := range c.topics.Keys {
-		if delete(b.listeners[key], c); len(b.listeners[key]) == 0 {
-			delete(b.listeners, key)
-		}
-	}
+	b.audiences.Leave(c.audience, c.stream)
 	c.registered <- len(b.clients)
 }
 
-// broadcast queues an event for everybody who listens to it.
-func (b *Broker) broadcast(f *delivery.Frame) {
-	for key := range f.Topic.Keys {
-		for c := range b.listeners[key] {
-			c.send(f)
-		}
-	}
-	b.recent.Add(f)
-}
-
-// send queues a frame for the client if it does not have it: it may have read it in the log, or listen to it twice.
-func (c *client) send(f *delivery.Frame) {
-	if c.after.Less(f.ID) {
-		c.after = f.ID
-		c.stream.Send(f.Bytes(c.form))
-	}
-}
-
-// ServeHTTP streams what the request asks for, a client's whole life: until it leaves, cannot keep up, or Close.
+// ServeHTTP streams what the request asks for: until the client leaves or cannot keep up, or Close. It may return before, when
+// the client needs its request's goroutine no longer.
 func (b *Broker) ServeHTTP(ctx iris.Context) {
 	reading, err := web.ParseReading(ctx.Request())
 	if err != nil {
 		web.Fail(ctx, err)
 		return
 	}
-	c := &client{topics: reading.Topics, form: reading.Form, registered: make(chan int, 1)}
-	c.stream = delivery.New(ctx.ResponseWriter(), ctx.ResponseWriter().Naive(), c.form, b.options.Limits)
 	select {
 	case b.places <- struct{}{}:
-		defer func() { <-b.places }()
 	default:
 		b.tally.TurnedAway(b.options.MaxStreams)
 		web.StreamHeader(ctx)
-		c.stream.Write(delivery.TurnedAway(5*time.Second + rand.N(10*time.Second)))
+		ctx.Write(delivery.TurnedAway(5*time.Second + rand.N(10*time.Second)))
 		return
 	}
-	start := reading.Start
-	position, page, err := start.Read(ctx.Request().Context(), b.log, c.topics, pageSize, pageBytes)
+	served := false
+	defer func() {
+		if !served {
+			<-b.places
+		}
+	}()
+	start, request := reading.Start, ctx.Request()
+	position, page, err := start.Read(request.Context(), b.log, reading.Topics, pageSize, pageBytes)
 	if err != nil {
 		web.Fail(ctx, err)
 		return
 	}
 	web.StreamHeader(ctx)
+	c := &client{topics: reading.Topics, form: reading.Form, registered: make(chan int, 1)}
+	c.stream = b.engine.Open(ctx.ResponseWriter(), ctx.ResponseWriter().Naive(), request, c.form)
 	retry := b.options.Retry/2 + rand.N(b.options.Retry)
 	c.stream.Write(delivery.Head(c.form, retry, position, start.Kind == stream.Lost))
-	if n := b.catchUp(ctx.Request().Context(), c, start.Given, page); n > 0 {
-		reason := delivery.Left
-		defer func() { b.tally.Left(reason, b.leave(c)) }()
-		b.tally.Joined(n)
-		reason = c.stream.Serve(ctx.Request().Context())
+	n := b.catchUp(request.Context(), c, start.Given, page)
+	if n == 0 {
+		c.stream.Close()
+		return
 	}
+	b.tally.Joined(n)
+	served = true
+	c.stream.Serve(request.Context(), func(reason delivery.Reason) {
+		b.tally.Left(reason, b.leave(c))
+		<-b.places
+	})
 }
 
 // catchUp writes what the client missed, page by page, until listen still holds the rest and has registered it; then it
@@ -277,9 +271,8 @@ func (b *Broker) Streams() int { return len(b.places) }
 // Listening says whether a stream of that topic is live.
 func (b *Broker) Listening(topic stream.Topic) bool {
 	answer := make(chan bool, 1)
-	heard := func(key string) bool { return b.listeners[key] != nil }
 	select {
-	case b.questions <- func() { answer <- slices.ContainsFunc(slices.Collect(topic.Keys), heard) }:
+	case b.questions <- func() { answer <- b.audiences.Listen(topic) }:
 		return <-answer
 	case <-b.done:
 		return false
@@ -287,7 +280,7 @@ func (b *Broker) Listening(topic stream.Topic) bool {
 }
 
 // Close ends all streams, each after what waits for it: a thousand a second, faster where Drain needs it, so that they do
-// not all come back in one instant. It returns when the last that was registered has left, after Drain at the latest. It is safe twice.
+// not all come back in one instant. It returns when the last has left, after Drain at the latest. It is safe twice.
 func (b *Broker) Close() {
 	b.once.Do(func() { close(b.closing) })
 	<-b.done

@@ -229,7 +229,7 @@ func eventually(t testing.TB, what string, holds func() bool) {
 func (s *site) registered() (clients, keys int) {
 	answer := make(chan [2]int, 1)
 	select {
-	case s.broker.questions <- func() { answer <- [2]int{len(s.broker.clients), len(s.broker.listeners)} }:
+	case s.broker.questions <- func() { answer <- [2]int{len(s.broker.clients), s.broker.audiences.Keys()} }:
 		n := <-answer
 		return n[0], n[1]
 	case <-s.broker.done:

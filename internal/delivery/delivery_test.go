@@ -68,11 +68,11 @@ func (s *socket) String() string {
 var limits = Limits{MaxPending: 1000, Stall: 10 * time.Second, Heartbeat: 15 * time.Second}
 
 // serve runs a stream on a socket; the result comes when it has ended.
-func serve(t *testing.T, s *socket, form Form) (*Stream, <-chan Reason, context.CancelFunc) {
+func serve(t *testing.T, s *socket, form Form) (*handlerStream, <-chan Reason, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(t.Context())
-	stream := New(s, s, form, limits)
+	stream := newHandlerStream(s, s, form, NewEngine(limits, true))
 	ended := make(chan Reason, 1)
-	go func() { ended <- stream.Serve(ctx) }()
+	go stream.Serve(ctx, func(reason Reason) { ended <- reason })
 	synctest.Wait()
 	return stream, ended, cancel
 }
@@ -81,10 +81,10 @@ func TestWhatWaitsGoesOutInOneWriteAndOneFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &socket{full: make(chan struct{})}
 		stream, ended, leave := serve(t, s, Plain)
-		stream.Send([]byte("frame"))
+		stream.send([]byte("frame"), 0)
 		synctest.Wait() // it is being written
 		for range 199 {
-			stream.Send([]byte("frame"))
+			stream.send([]byte("frame"), 0)
 		}
 		close(s.full)
 		synctest.Wait()
@@ -107,7 +107,7 @@ func TestALargeBatchIsWrittenInPartsAndWhole(t *testing.T) {
 		for i := range 50 {
 			frame := strings.Repeat(string(rune('a'+i%26)), 3000+i)
 			want.WriteString(frame)
-			stream.Send([]byte(frame))
+			stream.send([]byte(frame), 0)
 		}
 		close(s.full)
 		synctest.Wait()
@@ -127,7 +127,7 @@ func TestAQuietStreamSaysSomethingAfterEachHeartbeat(t *testing.T) {
 			stream, _, leave := serve(t, s, form)
 			defer leave()
 			time.Sleep(10 * time.Second)
-			stream.Send([]byte("x\n\n"))
+			stream.send([]byte("x\n\n"), 0)
 			time.Sleep(14 * time.Second)
 			if got := s.String(); got != "x\n\n" {
 				t.Errorf("14 s after an event: %q", got)
@@ -145,7 +145,7 @@ func TestAClientThatTakesNothingIsEndedAfterStall(t *testing.T) {
 		s := &socket{full: make(chan struct{})}
 		stream, ended, leave := serve(t, s, Plain)
 		defer leave()
-		stream.Send([]byte("x"))
+		stream.send([]byte("x"), 0)
 		began := time.Now()
 		if reason := <-ended; reason != Stalled || time.Since(began) != limits.Stall {
 			t.Errorf("ended as %v after %v", reason, time.Since(began))
@@ -158,11 +158,11 @@ func TestAClientIsEndedForWhatItsOwnSocketHoldsUp(t *testing.T) {
 		s := &socket{full: make(chan struct{})}
 		stream, ended, leave := serve(t, s, Plain)
 		defer leave()
-		stream.Send([]byte("x"))
+		stream.send([]byte("x"), 0)
 		time.Sleep(1500 * time.Millisecond)
 		most := 0
 		for range 1000 {
-			stream.Send(make([]byte, 100))
+			stream.send(make([]byte, 100), 0)
 			most = max(most, len(stream.waiting))
 		}
 		if most > 10 || stream.waiting != nil {
@@ -179,16 +179,16 @@ func TestWhatWaitsForTheCPUEndsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &socket{full: make(chan struct{})}
 		stream, ended, leave := serve(t, s, Plain)
-		stream.Send([]byte("x"))
+		stream.send([]byte("x"), 0)
 		synctest.Wait()
 		time.Sleep(patience / 2) // a write that is under way, as on a machine with too much to do
 		for range 1000 {
-			stream.Send(make([]byte, 100))
+			stream.send(make([]byte, 100), 0)
 		}
 		close(s.full)
 		synctest.Wait()
 		for range 1000 { // none under way
-			stream.Send(make([]byte, 100))
+			stream.send(make([]byte, 100), 0)
 		}
 		synctest.Wait()
 		if got := len(s.String()); got != 1+2000*100 {
@@ -206,10 +206,10 @@ func TestAnEndedStreamWritesWhatWaitsAndNothingAfter(t *testing.T) {
 		s := &socket{}
 		stream, ended, leave := serve(t, s, Plain)
 		defer leave()
-		stream.Send([]byte("before"))
+		stream.send([]byte("before"), 0)
 		stream.End(Closing)
 		stream.End(Stalled)
-		stream.Send([]byte("after"))
+		stream.send([]byte("after"), 0)
 		if reason := <-ended; reason != Closing || s.String() != "before" {
 			t.Errorf("ended as %v after %q", reason, s.String())
 		}
@@ -230,7 +230,7 @@ func TestStreamsAreEndedOneByOneAndWithinTheTime(t *testing.T) {
 			ending := NewEnding(c.drain)
 			defer ending.Stop()
 			for range c.streams {
-				ending.Add(New(&socket{}, &socket{}, Plain, limits))
+				ending.Add(newHandlerStream(&socket{}, &socket{}, Plain, NewEngine(limits, true)))
 			}
 			began, most := time.Now(), 0
 			for ending.ended < c.streams {

@@ -8,7 +8,7 @@ type Ending struct {
 	ticker  *time.Ticker
 	began   time.Time
 	drain   time.Duration
-	streams []*Stream
+	streams []Stream
 	ended   int // how many of streams
 }
 
@@ -18,7 +18,7 @@ func NewEnding(drain time.Duration) Ending {
 }
 
 // Add adds a stream that is to be ended.
-func (e *Ending) Add(s *Stream) { e.streams = append(e.streams, s) }
+func (e *Ending) Add(s Stream) { e.streams = append(e.streams, s) }
 
 // Tick tells when to call End; nil, which never does, if nothing is to be ended.
 func (e *Ending) Tick() <-chan time.Time {

@@ -11,19 +11,20 @@ import (
 type Recent struct {
 	frames   []*Frame  // oldest first
 	position stream.ID // just before frames
+	newest   stream.ID // of the last frame, or position
 	size     int       // bytes of frames
 	most     int       // the bound of size
 }
 
 // NewRecent holds what comes after position, up to about that many bytes of events.
 func NewRecent(position stream.ID, bytes int) Recent {
-	return Recent{position: position, most: bytes}
+	return Recent{position: position, newest: position, most: bytes}
 }
 
 // Add adds the newest frame, and lets go of the oldest that are over.
 func (r *Recent) Add(f *Frame) {
 	f.size = 512 + len(f.Data) + len(f.encoded[Plain]) + len(f.encoded[Envelope])
-	r.frames = append(r.frames, f)
+	r.frames, r.newest = append(r.frames, f), f.ID
 	r.size += f.size
 	for r.size > r.most {
 		oldest := r.frames[0]
@@ -44,3 +45,6 @@ func (r *Recent) After(position stream.ID) ([]*Frame, bool) {
 	}
 	return r.frames[i:], true
 }
+
+// Newest is the position of the newest frame that there was.
+func (r *Recent) Newest() stream.ID { return r.newest }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"runtime"
 	"sync"
 )
 
@@ -51,8 +52,10 @@ func (f *Feed) Publish(events []Event) {
 	}
 }
 
-// Wait returns when no follower is more than 4 MiB behind, or ctx ends.
+// Wait returns when no follower is more than 4 MiB behind, or ctx ends. Followers go first: a lone event is on its way before
+// its publisher has the answer.
 func (f *Feed) Wait(ctx context.Context) {
+	runtime.Gosched()
 	for _, room := range f.behind() {
 		select {
 		case <-room:

@@ -1,0 +1,96 @@
+package delivery
+
+import (
+	"slices"
+
+	"iris-broadcast/internal/stream"
+)
+
+// Audience is all streams that read the same form of the same topics and patterns, so that what one of them gets at an event
+// all get: the same bytes, found once. It belongs to one goroutine.
+type Audience struct {
+	stream.Selection
+	key    string // in Audiences
+	form   Form
+	last   *Frame                  // sent last: an event may match twice
+	early  map[Stream]stream.ID    // those that have read more of the log than has been sent, and how far
+	served map[*handlerStream]bool // by a goroutine each
+	shares []*share                // the others, by the writer that has them
+}
+
+// share is the part of an audience that one writer has.
+type share struct {
+	writer  *writer
+	members int // the audience's
+
+	// Owned by the writer.
+	conns []*conn
+	batch [][]byte // frames to be written, in order
+	size  int      // bytes of batch
+}
+
+// Join adds a stream. It gets what is of its topics in missed, and then what is sent: from now on, or, if it has read the
+// log further than what has been sent, after that position.
+func (a *Audience) Join(s Stream, missed []*Frame, ahead bool, position stream.ID) {
+	var frames [][]byte
+	for _, f := range missed {
+		if a.Match(f.Topic) {
+			frames = append(frames, f.Bytes(a.form))
+		}
+	}
+	s.start(frames)
+	if ahead {
+		a.early[s] = position
+		return
+	}
+	s.enter(a)
+}
+
+// leave removes a stream.
+func (a *Audience) leave(s Stream) {
+	if _, early := a.early[s]; early {
+		delete(a.early, s)
+		return
+	}
+	s.leave(a)
+}
+
+// empty says whether nobody is here.
+func (a *Audience) empty() bool {
+	return len(a.early)+len(a.served) == 0 && !slices.ContainsFunc(a.shares, func(s *share) bool { return s.members > 0 })
+}
+
+// send queues a frame for every stream that does not have it.
+func (a *Audience) send(f *Frame) {
+	if a.last == f {
+		return
+	}
+	a.last = f
+	for s, position := range a.early {
+		if position.Less(f.ID) {
+			delete(a.early, s)
+			s.enter(a)
+		}
+	}
+	bytes := f.Bytes(a.form)
+	for s := range a.served {
+		s.send(bytes, f.ID.Ms)
+	}
+	for _, share := range a.shares {
+		if share.members > 0 {
+			share.writer.tell(message{kind: kindFrame, share: share, frame: bytes, at: f.ID.Ms})
+		}
+	}
+}
+
+// share is the part of the audience that the writer has.
+func (a *Audience) share(w *writer) *share {
+	for _, s := range a.shares {
+		if s.writer == w {
+			return s
+		}
+	}
+	s := &share{writer: w}
+	a.shares = append(a.shares, s)
+	return s
+}

@@ -1,0 +1,74 @@
+package delivery
+
+import (
+	"slices"
+	"strings"
+
+	"iris-broadcast/internal/stream"
+)
+
+// Audiences is who listens to what. It belongs to one goroutine.
+type Audiences struct {
+	byKey     map[string]*Audience
+	listeners map[string]map[*Audience]bool // by the key of each topic and pattern
+}
+
+// NewAudiences returns Audiences that nobody is in.
+func NewAudiences() Audiences {
+	return Audiences{byKey: map[string]*Audience{}, listeners: map[string]map[*Audience]bool{}}
+}
+
+// Of is the audience of that form of those topics and patterns, whatever their order.
+func (as Audiences) Of(form Form, topics stream.Selection) *Audience {
+	names := topics.Names()
+	slices.Sort(names)
+	key := [...]string{Plain: "plain ", Envelope: "envelope "}[form] + strings.Join(names, " ")
+	if a := as.byKey[key]; a != nil {
+		return a
+	}
+	a := &Audience{
+		Selection: topics, key: key, form: form, early: map[Stream]stream.ID{}, served: map[*handlerStream]bool{}}
+	as.byKey[key] = a
+	for topic := range a.Keys {
+		if as.listeners[topic] == nil {
+			as.listeners[topic] = map[*Audience]bool{}
+		}
+		as.listeners[topic][a] = true
+	}
+	return a
+}
+
+// Leave removes a stream from an audience, and the audience if it was the last.
+func (as Audiences) Leave(a *Audience, s Stream) {
+	if a.leave(s); !a.empty() {
+		return
+	}
+	delete(as.byKey, a.key)
+	for topic := range a.Keys {
+		if delete(as.listeners[topic], a); len(as.listeners[topic]) == 0 {
+			delete(as.listeners, topic)
+		}
+	}
+}
+
+// Send queues a frame for every stream that listens to its topic and does not have it.
+func (as Audiences) Send(f *Frame) {
+	for key := range f.Topic.Keys {
+		for a := range as.listeners[key] {
+			a.send(f)
+		}
+	}
+}
+
+// Listen says whether anybody listens to the topic.
+func (as Audiences) Listen(topic stream.Topic) bool {
+	for key := range topic.Keys {
+		if as.listeners[key] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Keys is how many topics and patterns somebody listens to.
+func (as Audiences) Keys() int { return len(as.listeners) }
