@@ -17,6 +17,7 @@ import (
 const (
 	pageSize     = 250       // how many events a client that is behind reads from the log at a time
 	pageBytes    = 256 << 10 // and about how many bytes
+	noticeBytes  = 64 << 10  // about how many bytes of events go to Notifier at a time
 	tooFarBehind = -1        // tells a client to read more of the log before it is registered
 )
 
@@ -99,13 +100,16 @@ func NewBroker(log stream.Log, options BrokerOptions) (*Broker, error) {
 func (b *Broker) follow(ctx context.Context, after stream.ID) {
 	for {
 		err := b.log.Follow(ctx, after, func(events []stream.Event) error {
-			select {
-			case b.Notifier <- events:
-				after = events[len(events)-1].ID
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
+			for len(events) > 0 {
+				n := few(events)
+				select {
+				case b.Notifier <- events[:n]:
+					after, events = events[n-1].ID, events[n:]
+				case <-ctx.Done():
+					return ctx.Err()
+				}
 			}
+			return nil
 		})
 		if ctx.Err() != nil {
 			return
@@ -113,6 +117,14 @@ func (b *Broker) follow(ctx context.Context, after stream.ID) {
 		golog.Errorf("Following the log: %v. Trying again in a second", err)
 		time.Sleep(time.Second)
 	}
+}
+
+// few is how many of the events to send at a time, so that listen sees soon enough when the engine is behind.
+func few(events []stream.Event) (n int) {
+	for bytes := int64(0); n < len(events) && bytes < noticeBytes; n++ {
+		bytes += stream.Size(events[n])
+	}
+	return n
 }
 
 // listen owns the registry, until Close and until the last client has left; cancel then closes done.
