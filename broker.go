@@ -10,15 +10,14 @@ import (
 	"github.com/kataras/iris/v12"
 
 	"iris-broadcast/internal/delivery"
+	"iris-broadcast/internal/metrics"
 	"iris-broadcast/internal/stream"
 	"iris-broadcast/internal/web"
 )
 
 const (
-	pageSize     = 250       // how many events a client that is behind reads from the log at a time
-	pageBytes    = 256 << 10 // and about how many bytes
-	noticeBytes  = 64 << 10  // about how many bytes of events go to Notifier at a time
-	tooFarBehind = -1        // tells a client to read more of the log before it is registered
+	pageSize  = 250       // how many events a client that is behind reads from the log at a time
+	pageBytes = 256 << 10 // and about how many bytes
 )
 
 // Broker tells every client of every event that it listens to. One goroutine, listen, owns who listens to what; everybody
@@ -40,7 +39,7 @@ type Broker struct {
 	closing chan struct{}   // closed when Close begins
 	once    sync.Once       // closes closing
 	done    <-chan struct{} // closed when listen has ended
-	tally   delivery.Tally
+	tally   *delivery.Tally
 	engine  *delivery.Engine
 
 	// Owned by listen.
@@ -55,8 +54,7 @@ type BrokerOptions struct {
 	MaxStreams int           // at once; who is more is asked to come back
 	Retry      time.Duration // after which a client that was cut off comes back, on average
 	Drain      time.Duration // the longest that Close takes
-
-	HandlersOnly bool // serve each client by the goroutine of its request, as on TLS and HTTP/2
+	Metrics    *metrics.Metrics
 }
 
 // client is one stream.
@@ -66,7 +64,8 @@ type client struct {
 	stream     delivery.Stream
 	audience   *delivery.Audience // those that listen to the same; listen's
 	after      stream.ID          // the last event that it has, or where it began
-	registered chan int           // listen's answer: how many clients are registered now, or tooFarBehind
+	registered chan bool          // listen's answer; false is that the client has to read more of the log before
+	reason     delivery.Reason    // why it left
 }
 
 // NewBroker returns a Broker that tells of what is appended to log from now on. Close ends it.
@@ -86,7 +85,8 @@ func NewBroker(log stream.Log, options BrokerOptions) (*Broker, error) {
 		places:         make(chan struct{}, options.MaxStreams),
 		closing:        make(chan struct{}),
 		done:           ctx.Done(),
-		engine:         delivery.NewEngine(options.Limits, options.HandlersOnly),
+		tally:          delivery.NewTally(options.Metrics),
+		engine:         delivery.NewEngine(options.Limits, options.Metrics),
 		clients:        map[*client]bool{},
 		audiences:      delivery.NewAudiences(),
 		recent:         delivery.NewRecent(head, options.MaxPending/2),
@@ -100,16 +100,13 @@ func NewBroker(log stream.Log, options BrokerOptions) (*Broker, error) {
 func (b *Broker) follow(ctx context.Context, after stream.ID) {
 	for {
 		err := b.log.Follow(ctx, after, func(events []stream.Event) error {
-			for len(events) > 0 {
-				n := few(events)
-				select {
-				case b.Notifier <- events[:n]:
-					after, events = events[n-1].ID, events[n:]
-				case <-ctx.Done():
-					return ctx.Err()
-				}
+			select {
+			case b.Notifier <- events:
+				after = events[len(events)-1].ID
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
 			}
-			return nil
 		})
 		if ctx.Err() != nil {
 			return
@@ -117,14 +114,6 @@ func (b *Broker) follow(ctx context.Context, after stream.ID) {
 		golog.Errorf("Following the log: %v. Trying again in a second", err)
 		time.Sleep(time.Second)
 	}
-}
-
-// few is how many of the events to send at a time, so that listen sees soon enough when the engine is behind.
-func few(events []stream.Event) (n int) {
-	for bytes := int64(0); n < len(events) && bytes < noticeBytes; n++ {
-		bytes += stream.Size(events[n])
-	}
-	return n
 }
 
 // listen owns the registry, until Close and until the last client has left; cancel then closes done.
@@ -147,6 +136,7 @@ func (b *Broker) listen(cancel context.CancelFunc) {
 		case c := <-b.closingClients:
 			b.remove(c)
 		case events := <-notifier:
+			b.options.Metrics.Events.Add(float64(len(events)))
 			for _, e := range events {
 				f := &delivery.Frame{Event: e}
 				b.audiences.Send(f)
@@ -156,8 +146,7 @@ func (b *Broker) listen(cancel context.CancelFunc) {
 		case question := <-b.questions:
 			question()
 		case <-closing:
-			closing = nil
-			ending = delivery.NewEnding(b.options.Drain)
+			closing, ending = nil, delivery.NewEnding(b.options.Drain)
 			defer ending.Stop()
 			for c := range b.clients {
 				ending.Add(c.stream)
@@ -175,25 +164,25 @@ func (b *Broker) listen(cancel context.CancelFunc) {
 func (b *Broker) add(c *client) {
 	missed, held := b.recent.After(c.after)
 	if !held {
-		c.registered <- tooFarBehind
+		c.registered <- false
 		return
 	}
 	c.audience = b.audiences.Of(c.form, c.topics)
 	c.topics = c.audience.Selection // one for them all
 	c.audience.Join(c.stream, missed, b.recent.Newest().Less(c.after), c.after)
 	b.clients[c] = true
-	c.registered <- len(b.clients)
+	b.tally.Joined(len(b.clients))
+	c.registered <- true
 }
 
 // remove ends a client's registration.
 func (b *Broker) remove(c *client) {
 	delete(b.clients, c)
 	b.audiences.Leave(c.audience, c.stream)
-	c.registered <- len(b.clients)
+	b.tally.Left(c.reason, len(b.clients))
 }
 
-// ServeHTTP streams what the request asks for: until the client leaves or cannot keep up, or Close. It may return before, when
-// the client needs its request's goroutine no longer.
+// ServeHTTP streams what the request asks for. It may return while the stream goes on.
 func (b *Broker) ServeHTTP(ctx iris.Context) {
 	reading, err := web.ParseReading(ctx.Request())
 	if err != nil {
@@ -202,78 +191,85 @@ func (b *Broker) ServeHTTP(ctx iris.Context) {
 	}
 	select {
 	case b.places <- struct{}{}:
+		b.serve(ctx, reading)
 	default:
 		b.tally.TurnedAway(b.options.MaxStreams)
 		web.StreamHeader(ctx)
 		ctx.Write(delivery.TurnedAway(5*time.Second + rand.N(10*time.Second)))
-		return
 	}
-	served := false
-	defer func() {
-		if !served {
-			<-b.places
-		}
-	}()
-	start, request := reading.Start, ctx.Request()
-	position, page, err := start.Read(request.Context(), b.log, reading.Topics, pageSize, pageBytes)
+}
+
+// serve streams to a client that has a place, until it leaves the place.
+func (b *Broker) serve(ctx iris.Context, reading web.Reading) {
+	leave := func() { <-b.places }
+	defer func() { leave() }()
+	request := ctx.Request()
+	position, page, err := b.read(request.Context(), reading)
 	if err != nil {
 		web.Fail(ctx, err)
 		return
 	}
 	web.StreamHeader(ctx)
-	c := &client{topics: reading.Topics, form: reading.Form, registered: make(chan int, 1)}
+	c := &client{topics: reading.Topics, form: reading.Form, registered: make(chan bool, 1)}
 	c.stream = b.engine.Open(ctx.ResponseWriter(), ctx.ResponseWriter().Naive(), request, c.form)
 	retry := b.options.Retry/2 + rand.N(b.options.Retry)
-	c.stream.Write(delivery.Head(c.form, retry, position, start.Kind == stream.Lost))
-	n := b.catchUp(request.Context(), c, start.Given, page)
-	if n == 0 {
+	c.stream.Write(delivery.Head(c.form, retry, position, reading.Start.Kind == stream.Lost))
+	if registered := b.catchUp(request.Context(), c, reading.Start.Given, page); !registered {
 		c.stream.Close()
 		return
 	}
-	b.tally.Joined(n)
-	served = true
+	leave = func() {} // but when the stream has ended
 	c.stream.Serve(request.Context(), func(reason delivery.Reason) {
-		b.tally.Left(reason, b.leave(c))
+		c.reason = reason
+		select {
+		case b.closingClients <- c:
+		case <-b.done:
+		}
 		<-b.places
 	})
 }
 
-// catchUp writes what the client missed, page by page, until listen still holds the rest and has registered it; then it
-// returns how many are registered. It returns 0 if the stream is to end before that.
-func (b *Broker) catchUp(ctx context.Context, c *client, since string, page stream.Page) (registered int) {
+// read finds where the stream begins, and the first page of what it missed, unless listen holds all of it, encoded already.
+func (b *Broker) read(ctx context.Context, reading web.Reading) (position stream.ID, page stream.Page, err error) {
+	start, limit := reading.Start, pageSize
+	held := start.Kind == stream.After && b.ask(func() bool { return b.recent.Holds(start.After) })
+	if held {
+		limit = 1 // to see whether there is a gap
+	}
+	position, page, err = start.Read(ctx, b.log, reading.Topics, limit, pageBytes)
+	if held && page.Gap == nil {
+		page = stream.Page{Head: position}
+	}
+	return position, page, err
+}
+
+// catchUp writes what the client missed, page by page, until listen still holds the rest and has registered it. It returns
+// false if the stream is to end before that.
+func (b *Broker) catchUp(ctx context.Context, c *client, since string, page stream.Page) (registered bool) {
 	for {
 		if page.Gap != nil {
+			b.options.Metrics.Gaps.Inc()
 			c.stream.Write(delivery.Gap(since, *page.Gap, page.Begin()))
 		}
 		if c.stream.WriteEvents(page.Events) != delivery.Open {
-			return 0
+			return false
 		}
 		c.after = page.End()
 		since = c.after.String()
 		select {
 		case <-b.closing:
-			return 0
+			return false
 		case b.newClients <- c:
-			if n := <-c.registered; n != tooFarBehind {
-				return n
+			if <-c.registered {
+				return true
 			}
 		}
 		var err error
 		q := stream.Query{Topics: c.topics, After: c.after, Limit: pageSize, Bytes: pageBytes, Seen: page.Seen}
 		if page, err = b.log.Page(ctx, q); err != nil {
 			golog.Errorf("Reading the log for a client that is behind: %v", err)
-			return 0
+			return false
 		}
-	}
-}
-
-// leave ends the client's registration and returns how many remain.
-func (b *Broker) leave(c *client) (remaining int) {
-	select {
-	case b.closingClients <- c:
-		return <-c.registered
-	case <-b.done:
-		return 0
 	}
 }
 
@@ -282,9 +278,14 @@ func (b *Broker) Streams() int { return len(b.places) }
 
 // Listening says whether a stream of that topic is live.
 func (b *Broker) Listening(topic stream.Topic) bool {
+	return b.ask(func() bool { return b.audiences.Listen(topic) })
+}
+
+// ask has listen answer a question; once it has ended the answer is no.
+func (b *Broker) ask(question func() bool) bool {
 	answer := make(chan bool, 1)
 	select {
-	case b.questions <- func() { answer <- b.audiences.Listen(topic) }:
+	case b.questions <- func() { answer <- question() }:
 		return <-answer
 	case <-b.done:
 		return false

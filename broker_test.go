@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -300,7 +299,7 @@ func TestAClientThatReadsSlowlyAndSteadilyIsKept(t *testing.T) {
 		s.publish("news", strings.Repeat("x", size))
 	}
 	conn, body := s.raw("GET /events/news?since=all HTTP/1.0\r\n\r\n")
-	conn.(*net.TCPConn).SetReadBuffer(32 << 10)
+	tcp(conn).SetReadBuffer(32 << 10)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	read := 0

@@ -26,6 +26,7 @@ import (
 	"iris-broadcast/internal/config"
 	"iris-broadcast/internal/delivery"
 	"iris-broadcast/internal/demo"
+	"iris-broadcast/internal/metrics"
 	"iris-broadcast/internal/stream"
 	"iris-broadcast/internal/web"
 )
@@ -86,6 +87,7 @@ type stores struct {
 	stream.Log
 	board.Store
 	close func() error
+	size  func() float64 // of the file, in bytes
 }
 
 // openStores opens what the settings name.
@@ -95,38 +97,50 @@ func openStores(s *config.Config) (*stores, error) {
 	file := s.File()
 	if file == "" {
 		log := stream.NewMemory(keep)
-		return &stores{log, board.NewMemory(log), func() error { return nil }}, nil
+		nothing := func() float64 { return 0 }
+		return &stores{log, board.NewMemory(log), func() error { return nil }, nothing}, nil
 	}
 	keep.Always[audit.Topic] = math.MaxInt // a file keeps every record
 	store, err := bolt.Open(file, keep)
 	if err != nil {
 		return nil, fmt.Errorf("-store %s: %w", s.Store, err)
 	}
-	return &stores{store, store, store.Close}, nil
+	size := func() float64 {
+		info, err := os.Stat(file)
+		if err != nil {
+			return 0
+		}
+		return float64(info.Size())
+	}
+	return &stores{store, store, store.Close, size}, nil
 }
 
 // newNode makes a node that is ready to serve; its broker is to be closed. It calls itself unready once ctx has ended.
 func newNode(ctx context.Context, s *config.Config, stores *stores) (n *node, err error) {
-	broker, err := NewBroker(stores.Log, BrokerOptions{
+	m := metrics.New()
+	log := metrics.Measured{Log: stores.Log, Metrics: m}
+	broker, err := NewBroker(log, BrokerOptions{
 		Limits:     delivery.Limits{MaxPending: s.MaxPending, Stall: s.Stall, Heartbeat: s.Heartbeat},
-		MaxStreams: s.MaxStreams, Retry: s.Retry, Drain: s.Drain})
+		MaxStreams: s.MaxStreams, Retry: s.Retry, Drain: s.Drain, Metrics: m})
 	if err != nil {
 		return nil, err
 	}
+	m.Gauge("broadcast_streams", "Streams that are open.", func() float64 { return float64(broker.Streams()) })
+	m.Gauge("broadcast_store_bytes", "Size of the file that keeps the events, 0 in memory.", stores.size)
 	defer func() {
 		if err != nil {
 			broker.Close()
 		}
 	}()
 	handler, err := web.New(web.Site{
-		Log: stores.Log, Board: stores.Store, Stream: broker.ServeHTTP, Streams: broker.Streams, Closing: func() bool { return ctx.Err() != nil },
+		Log: log, Board: stores.Store, Metrics: m.Handler(), Stream: broker.ServeHTTP, Streams: broker.Streams, Closing: func() bool { return ctx.Err() != nil },
 		Views: sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
 	if err != nil {
 		return nil, err
 	}
 	server, err := web.NewServer(handler, s.TLSCert, s.TLSKey, s.Stall)
-	return &node{s, stores.Log, broker, server}, err
+	return &node{s, log, broker, server}, err
 }
 
 // serve serves the listener until ctx ends; then it accepts nothing more, ends the streams, finishes the requests in

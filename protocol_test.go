@@ -310,7 +310,7 @@ func handle(t *testing.T, ctx context.Context, log stream.Log) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	node, err := newNode(ctx, settings, &stores{log, board.NewMemory(log), nil})
+	node, err := newNode(ctx, settings, &stores{log, board.NewMemory(log), nil, func() float64 { return 0 }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,9 @@ func TestMain(m *testing.M) {
 	golog.SetOutput(io.Discard)
 	os.Setenv("BROADCAST_STORE", "memory") // where no test says otherwise
 	signal.Ignore(syscall.SIGPIPE)
-	os.Exit(m.Run())
+	code := m.Run()
+	removeShared()
+	os.Exit(code)
 }
 
 // site is a server that runs in the test's own process, on a real listener.
@@ -64,7 +66,7 @@ func serve(t testing.TB, args ...string) *site {
 
 func serveOn(t testing.TB, listener net.Listener, args ...string) *site {
 	t.Helper()
-	settings, err := config.Parse(args, io.Discard)
+	settings, err := config.Parse(transported(args), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,9 +79,10 @@ func serveOn(t testing.TB, listener net.Listener, args ...string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := &site{node: node, t: t, url: "http://" + listener.Addr().String()}
+	s.transport()
 	served := make(chan error, 1)
 	go func() { served <- node.serve(ctx, listener) }()
-	s := &site{node: node, t: t, url: "http://" + listener.Addr().String()}
 	s.stop = sync.OnceFunc(func() {
 		cancel()
 		select {
@@ -277,11 +280,7 @@ func settled() func() bool {
 // raw sends a request as it stands over a connection of its own.
 func (s *site) raw(request string) (net.Conn, *bufio.Reader) {
 	s.t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { conn.Close() })
+	conn := dial(s.t, s.url)
 	if _, err := io.WriteString(conn, request); err != nil {
 		s.t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ type share struct {
 // Join adds a stream. It gets what is of its topics in missed, and then what is sent: from now on, or, if it has read the
 // log further than what has been sent, after that position.
 func (a *Audience) Join(s Stream, missed []*Frame, ahead bool, position stream.ID) {
-	var frames [][]byte
+	frames := make([][]byte, 0, len(missed)+1)
 	for _, f := range missed {
 		if a.Match(f.Topic) {
 			frames = append(frames, f.Bytes(a.form))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kataras/golog"
 
+	"iris-broadcast/internal/metrics"
 	"iris-broadcast/internal/stream"
 )
 
@@ -67,10 +68,15 @@ func (s *socket) String() string {
 
 var limits = Limits{MaxPending: 1000, Stall: 10 * time.Second, Heartbeat: 15 * time.Second}
 
+// engine is one without writers: those wait for real sockets.
+func engine() *Engine {
+	return &Engine{limits: limits, metrics: metrics.New(), load: load{room: make(chan struct{}, 1)}}
+}
+
 // serve runs a stream on a socket; the result comes when it has ended.
 func serve(t *testing.T, s *socket, form Form) (*handlerStream, <-chan Reason, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(t.Context())
-	stream := newHandlerStream(s, s, form, NewEngine(limits, true))
+	stream := newHandlerStream(s, s, form, engine())
 	ended := make(chan Reason, 1)
 	go stream.Serve(ctx, func(reason Reason) { ended <- reason })
 	synctest.Wait()
@@ -230,7 +236,7 @@ func TestStreamsAreEndedOneByOneAndWithinTheTime(t *testing.T) {
 			ending := NewEnding(c.drain)
 			defer ending.Stop()
 			for range c.streams {
-				ending.Add(newHandlerStream(&socket{}, &socket{}, Plain, NewEngine(limits, true)))
+				ending.Add(newHandlerStream(&socket{}, &socket{}, Plain, engine()))
 			}
 			began, most := time.Now(), 0
 			for ending.ended < c.streams {
@@ -259,7 +265,7 @@ func TestAboveFiveASecondThereIsOneLine(t *testing.T) {
 	golog.SetOutput(&log)
 	defer golog.SetOutput(io.Discard)
 	synctest.Test(t, func(t *testing.T) {
-		var tally Tally
+		tally := NewTally(metrics.New())
 		for i := range 3 {
 			tally.Joined(i + 1)
 		}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"iris-broadcast/internal/metrics"
 )
 
 // Engine is what brings frames to sockets. On Linux streams of HTTP/1 in the clear are taken over from the HTTP server, and
@@ -11,16 +13,15 @@ import (
 // handler's goroutine.
 type Engine struct {
 	limits  Limits
+	metrics *metrics.Metrics
 	load    load
 	writers []*writer // none where streams are not taken over
 }
 
-// NewEngine returns a running engine. With handlersOnly every stream is served by its handler, as on TLS.
-func NewEngine(limits Limits, handlersOnly bool) *Engine {
-	e := &Engine{limits: limits, load: load{room: make(chan struct{}, 1)}}
-	if !handlersOnly {
-		e.writers = newWriters(e)
-	}
+// NewEngine returns a running engine, which adds to metrics.
+func NewEngine(limits Limits, m *metrics.Metrics) *Engine {
+	e := &Engine{limits: limits, metrics: m, load: load{room: make(chan struct{}, 1)}}
+	e.writers = newWriters(e)
 	return e
 }
 

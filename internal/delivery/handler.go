@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"iris-broadcast/internal/metrics"
 	"iris-broadcast/internal/stream"
 )
 
@@ -14,12 +15,13 @@ import (
 // touch the socket, belong to that goroutine; the others never wait.
 type handlerStream struct {
 	// Set by newHandlerStream, then read-only.
-	w      io.Writer
-	rc     *http.ResponseController
-	form   Form
-	limits Limits
-	load   *load
-	ready  chan struct{} // holds a token when there is something for Serve to do
+	w       io.Writer
+	rc      *http.ResponseController
+	form    Form
+	limits  Limits
+	metrics *metrics.Metrics
+	load    *load
+	ready   chan struct{} // holds a token when there is something for Serve to do
 
 	failed Reason // why the socket takes nothing more; the handler's alone
 
@@ -35,7 +37,8 @@ type handlerStream struct {
 // framework's may do neither.
 func newHandlerStream(w io.Writer, naive http.ResponseWriter, form Form, e *Engine) *handlerStream {
 	return &handlerStream{
-		w: w, rc: http.NewResponseController(naive), form: form, limits: e.limits, load: &e.load, ready: make(chan struct{}, 1)}
+		w: w, rc: http.NewResponseController(naive), form: form,
+		limits: e.limits, metrics: e.metrics, load: &e.load, ready: make(chan struct{}, 1)}
 }
 
 // start implements Stream.
@@ -126,10 +129,11 @@ func (s *handlerStream) serve(ctx context.Context) Reason {
 			}
 			s.busy(time.Time{})
 		case <-s.ready:
-			frames, end := s.take()
+			frames, oldest, end := s.take()
 			if reason := s.writeAll(frames); reason != Open {
 				return reason
 			}
+			s.metrics.Since(oldest, time.Now())
 			if end != Open {
 				return end
 			}
@@ -138,12 +142,13 @@ func (s *handlerStream) serve(ctx context.Context) Reason {
 	}
 }
 
-func (s *handlerStream) take() (frames [][]byte, end Reason) {
+func (s *handlerStream) take() (frames [][]byte, oldest uint64, end Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	frames, s.waiting = s.waiting, nil
+	oldest, s.oldest = s.oldest, 0
 	s.since = time.Now()
-	return frames, s.end
+	return frames, oldest, s.end
 }
 
 var buffers = sync.Pool{New: func() any { return new([writeSize]byte) }}
@@ -151,6 +156,8 @@ var buffers = sync.Pool{New: func() any { return new([writeSize]byte) }}
 // writeAll joins frames, so that they take one write and one flush, or as few as fit.
 func (s *handlerStream) writeAll(frames [][]byte) Reason {
 	defer s.busy(time.Time{})
+	s.metrics.Deliveries.Add(float64(len(frames)))
+	s.metrics.Batch.Observe(float64(len(frames)))
 	buffer := buffers.Get().(*[writeSize]byte)
 	defer buffers.Put(buffer)
 	batch := buffer[:0]
@@ -172,6 +179,7 @@ func (s *handlerStream) writeAll(frames [][]byte) Reason {
 
 func (s *handlerStream) writeBatch(batch []byte) Reason {
 	reason := s.Write(batch)
+	s.metrics.Bytes.Add(float64(len(batch)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count(-len(batch))
@@ -214,12 +222,5 @@ func (s *handlerStream) Write(p []byte) Reason {
 
 // WriteEvents implements Stream.
 func (s *handlerStream) WriteEvents(events []stream.Event) Reason {
-	var encoded []byte
-	for _, e := range events {
-		if encoded = Encode(encoded, e, s.form); len(encoded) >= writeSize {
-			s.Write(encoded)
-			encoded = encoded[:0]
-		}
-	}
-	return s.Write(encoded)
+	return writeEvents(s, events, s.form, s.metrics)
 }

@@ -34,6 +34,9 @@ func (w *writer) handle(m *message) {
 		if len(s.batch) == 0 {
 			w.dirty = append(w.dirty, s)
 		}
+		if w.oldest == 0 {
+			w.oldest = m.at
+		}
 		s.batch = append(s.batch, m.frame)
 		s.size += len(m.frame)
 		w.batched += len(m.frame)
@@ -63,7 +66,10 @@ func (w *writer) start(c *conn, frames [][]byte) {
 	w.watch(c, unix.EPOLL_CTL_ADD, unix.EPOLLIN|unix.EPOLLRDHUP)
 	w.wheel.add(c, w.ticks+c.quiet, w.ticks)
 	if c.state == live {
-		w.write(c, w.concat(frames))
+		first := w.concat(frames)
+		w.write(c, first)
+		w.metrics.Deliveries.Add(float64(len(frames) - 1)) // the head is none
+		w.metrics.Bytes.Add(float64(len(first) - len(frames[0])))
 		w.returned(frames, c.aside != nil)
 	}
 }
@@ -84,8 +90,9 @@ func (w *writer) deliver() {
 	}
 	w.dirty = w.dirty[:0]
 	if w.batched > 0 {
+		w.metrics.Since(w.oldest, time.Now())
 		w.load.queued.Add(-int64(w.batched))
-		w.batched = 0
+		w.batched, w.oldest = 0, 0
 		w.load.better()
 	}
 	for _, f := range w.finishing {
@@ -103,6 +110,9 @@ func (w *writer) deliverTo(s *share) {
 		kept = !w.write(c, batch[c.from:]) && c.aside != nil || kept
 		c.from = 0
 	}
+	w.metrics.Batch.Observe(float64(len(s.batch)))
+	w.metrics.Deliveries.Add(float64(len(s.batch) * len(s.conns)))
+	w.metrics.Bytes.Add(float64(len(batch) * len(s.conns)))
 	w.returned(s.batch, kept)
 	clear(s.batch)
 	s.batch, s.size = s.batch[:0], 0

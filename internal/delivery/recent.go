@@ -46,5 +46,10 @@ func (r *Recent) After(position stream.ID) ([]*Frame, bool) {
 	return r.frames[i:], true
 }
 
+// Holds says whether everything after a position is here, and the position is none of another log's.
+func (r *Recent) Holds(position stream.ID) bool {
+	return !position.Less(r.position) && !r.newest.Less(position)
+}
+
 // Newest is the position of the newest frame that there was.
 func (r *Recent) Newest() stream.ID { return r.newest }

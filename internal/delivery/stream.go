@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"iris-broadcast/internal/metrics"
 	"iris-broadcast/internal/stream"
 )
 
@@ -33,7 +34,7 @@ const (
 
 // String names the reason.
 func (r Reason) String() string {
-	return [...]string{"open", "left", "stalled", "too much pending", "closing"}[r]
+	return [...]string{"open", "left", "stalled", "pending", "closing"}[r]
 }
 
 // Stream is one client's connection, made by Engine.Open. Its life has two parts. First its handler writes to it: Write,
@@ -63,4 +64,19 @@ type Stream interface {
 	// enter has the stream get what the audience is sent from now on; leave ends that.
 	enter(a *Audience)
 	leave(a *Audience)
+}
+
+// writeEvents is how every Stream writes events.
+func writeEvents(s Stream, events []stream.Event, form Form, m *metrics.Metrics) Reason {
+	var encoded []byte
+	for _, e := range events {
+		if encoded = Encode(encoded, e, form); len(encoded) >= writeSize {
+			m.Bytes.Add(float64(len(encoded)))
+			s.Write(encoded)
+			encoded = encoded[:0]
+		}
+	}
+	m.Deliveries.Add(float64(len(events)))
+	m.Bytes.Add(float64(len(encoded)))
+	return s.Write(encoded)
 }

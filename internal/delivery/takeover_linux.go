@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,11 +27,11 @@ func (e *Engine) takeOver(w http.ResponseWriter, r *http.Request, form Form) Str
 	if !ok {
 		return nil
 	}
-	head := responseHead(r, w.Header())
 	taken, _, err := hijacker.Hijack()
 	if err != nil {
 		return nil
 	}
+	head := responseHead(r, w.Header())
 	c := &conn{form: form, writer: e.idlest(), fd: -1, arrival: &arrival{net: taken, waiting: head}}
 	if c.fd, err = ownDescriptor(taken, e.limits); err != nil {
 		c.arrival.failed = Left
@@ -55,8 +56,12 @@ func (b *bytesWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// vanished is when a client of which nothing comes any more is given up.
+const vanished = 45 * time.Second
+
 // ownDescriptor is a second descriptor of the same socket, for a writer: Go's own comes with more memory than a stream needs.
-// The socket is non-blocking already. If the client's packets vanish, the system gives up after 30 s, or Stall if that is longer: a client that
+// The socket is non-blocking already. If the client's packets vanish, the system gives up 45 s after the last that came,
+// since a heartbeat asks for another one (TCP_USER_TIMEOUT, RFC 5482); later if Stall is longer, because a client that
 // acknowledges and takes nothing counts there too.
 func ownDescriptor(c net.Conn, limits Limits) (int, error) {
 	tcp, ok := c.(*net.TCPConn)
@@ -68,7 +73,7 @@ func ownDescriptor(c net.Conn, limits Limits) (int, error) {
 		return -1, err
 	}
 	fd := -1
-	timeout := max(30*time.Second, limits.Stall+5*time.Second)
+	timeout := max(vanished-limits.Heartbeat, limits.Stall+5*time.Second)
 	controlled := raw.Control(func(original uintptr) {
 		if fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0); err == nil {
 			unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(timeout.Milliseconds()))
@@ -110,19 +115,12 @@ func (a *arrival) writeOut(stall time.Duration) Reason {
 
 // WriteEvents implements Stream.
 func (c *conn) WriteEvents(events []stream.Event) Reason {
-	var encoded []byte
-	for _, e := range events {
-		if encoded = Encode(encoded, e, c.form); len(encoded) >= writeSize {
-			c.Write(encoded)
-			encoded = encoded[:0]
-		}
-	}
-	return c.Write(encoded)
+	return writeEvents(c, events, c.form, c.writer.metrics)
 }
 
 // start implements Stream. From here on the connection is the writer's.
 func (c *conn) start(missed [][]byte) {
-	c.writer.tell(message{kind: kindStart, conn: c, frames: append([][]byte{c.arrival.waiting}, missed...)})
+	c.writer.tell(message{kind: kindStart, conn: c, frames: slices.Insert(missed, 0, c.arrival.waiting)})
 }
 
 // enter implements Stream.

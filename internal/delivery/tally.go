@@ -5,11 +5,15 @@ import (
 	"time"
 
 	"github.com/kataras/golog"
+
+	"iris-broadcast/internal/metrics"
 )
 
-// Tally logs who comes and goes: up to linesPerSecond lines a second, what is more as one summary at the second's end. Its
-// zero value is ready; its methods may be called at once.
+// Tally counts who comes and goes, and logs it: up to linesPerSecond lines a second, what is more as one summary at the
+// second's end. Its methods may be called at once, and wait for nobody.
 type Tally struct {
+	metrics *metrics.Metrics
+
 	mu                     sync.Mutex
 	second                 time.Time // when the second that is being counted began
 	lines                  int       // logged in it
@@ -24,6 +28,9 @@ const (
 	linesPerSecond = 5
 	maxWaiting     = 100 // lines; more are lost where the log takes none
 )
+
+// NewTally returns a Tally that adds to metrics, too.
+func NewTally(m *metrics.Metrics) *Tally { return &Tally{metrics: m} }
 
 // log has a goroutine of its own log a line, so that no client ever waits for the log: it may be a pipe that nobody reads.
 func (t *Tally) log(line func()) {
@@ -53,6 +60,7 @@ func (t *Tally) logWaiting() {
 
 // Joined logs that a client has been registered, as which one of how many.
 func (t *Tally) Joined(registered int) {
+	t.metrics.Opened.Inc()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.registered = registered; t.line() {
@@ -64,6 +72,7 @@ func (t *Tally) Joined(registered int) {
 
 // Left logs that a client has gone, why, and how many remain.
 func (t *Tally) Left(reason Reason, registered int) {
+	t.metrics.Ended.WithLabelValues(reason.String()).Inc()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.registered = registered; t.line() {
@@ -75,6 +84,7 @@ func (t *Tally) Left(reason Reason, registered int) {
 
 // TurnedAway logs, at the second's end, that a client found no place.
 func (t *Tally) TurnedAway(maxStreams int) {
+	t.metrics.TurnedAway.Inc()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.maxStreams = maxStreams

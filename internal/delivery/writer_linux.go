@@ -9,6 +9,8 @@ import (
 
 	"github.com/kataras/golog"
 	"golang.org/x/sys/unix"
+
+	"iris-broadcast/internal/metrics"
 )
 
 const (
@@ -21,15 +23,16 @@ const (
 // under load, and a lone event waits for nothing.
 type writer struct {
 	// Set by newWriter, then read-only.
-	limits Limits
-	load   *load
-	epoll  *os.File
-	epfd   int
-	period time.Duration // of a tick
-	wake   chan struct{} // holds a token when there is something in inbox
-	events chan []unix.EpollEvent
-	seen   chan struct{} // the writer has done with what came from events
-	done   chan struct{} // closed when the writer has ended
+	limits  Limits
+	metrics *metrics.Metrics
+	load    *load
+	epoll   *os.File
+	epfd    int
+	period  time.Duration // of a tick
+	wake    chan struct{} // holds a token when there is something in inbox
+	events  chan []unix.EpollEvent
+	seen    chan struct{} // the writer has done with what came from events
+	done    chan struct{} // closed when the writer has ended
 
 	held   atomic.Int64 // how many connections it has or will have
 	outbox []message    // told, but not flushed; of the goroutine that owns the audiences
@@ -43,6 +46,7 @@ type writer struct {
 	conns     []*conn  // by descriptor
 	dirty     []*share // those with a batch
 	batched   int      // bytes in them
+	oldest    uint64   // of what is in them: its Unix time in milliseconds, or 0
 	joined    []byte   // where a batch is joined, unless a slow connection still needs it
 	finishing []finishing
 	full      []*conn // whose socket takes nothing at the moment
@@ -91,15 +95,16 @@ func newWriter(e *Engine) (*writer, error) {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	w := &writer{
-		limits: e.limits,
-		load:   &e.load,
-		epoll:  os.NewFile(uintptr(epfd), "epoll"),
-		epfd:   epfd,
-		period: min(max(min(e.limits.Heartbeat, e.limits.Stall)/64, 5*time.Millisecond), 250*time.Millisecond),
-		wake:   make(chan struct{}, 1),
-		events: make(chan []unix.EpollEvent),
-		seen:   make(chan struct{}),
-		done:   make(chan struct{}),
+		limits:  e.limits,
+		metrics: e.metrics,
+		load:    &e.load,
+		epoll:   os.NewFile(uintptr(epfd), "epoll"),
+		epfd:    epfd,
+		period:  min(max(min(e.limits.Heartbeat, e.limits.Stall)/64, 5*time.Millisecond), 250*time.Millisecond),
+		wake:    make(chan struct{}, 1),
+		events:  make(chan []unix.EpollEvent),
+		seen:    make(chan struct{}),
+		done:    make(chan struct{}),
 	}
 	go w.poll()
 	go w.run()

@@ -5,6 +5,7 @@ package stream
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"slices"
 	"strings"
 	"unicode"
@@ -97,4 +98,20 @@ func MustJSON(v any) string {
 		panic(err)
 	}
 	return string(text)
+}
+
+// chunks yields events in order, about that many bytes at a time, and one event at least.
+func chunks(events []Event, bytes int64) iter.Seq[[]Event] {
+	return func(yield func([]Event) bool) {
+		for len(events) > 0 {
+			n := 0
+			for size := int64(0); n < len(events) && size < bytes; n++ {
+				size += Size(events[n])
+			}
+			if !yield(events[:n]) {
+				return
+			}
+			events = events[n:]
+		}
+	}
 }

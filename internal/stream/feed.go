@@ -6,8 +6,10 @@ import (
 	"sync"
 )
 
-// maxBehind is how many bytes of events a follower may have waiting before Append returns late.
-const maxBehind = 4 << 20
+const (
+	maxBehind = 4 << 20  // bytes of events that a follower may have waiting before Append returns late
+	delivered = 64 << 10 // bytes of events that it gets at a time, about
+)
 
 // Feed tells followers what has been appended: the part of a Log that every store on one node has in common. Its zero
 // value has no followers; its methods may be called at once.
@@ -86,14 +88,12 @@ func (f *Follower) Run(ctx context.Context, deliver func([]Event) error) error {
 			return ctx.Err()
 		case <-f.wake:
 		}
-		events := f.take()
-		if len(events) == 0 {
-			continue
-		}
-		err := deliver(events)
-		f.done(events)
-		if err != nil {
-			return err
+		for events := range chunks(f.take(), delivered) {
+			err := deliver(events)
+			f.done(events)
+			if err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -103,7 +103,10 @@ func (f *Follower) Leave() {
 	f.feed.mu.Lock()
 	delete(f.feed.followers, f)
 	f.feed.mu.Unlock()
-	f.done(f.take())
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waiting, f.bytes = nil, 0
+	f.letGo()
 }
 
 // add queues events.
@@ -139,6 +142,11 @@ func (f *Follower) done(events []Event) {
 	for _, e := range events {
 		f.bytes -= Size(e)
 	}
+	f.letGo()
+}
+
+// letGo lets go who waits for the follower, if it has caught up enough.
+func (f *Follower) letGo() {
 	if f.room != nil && f.bytes <= maxBehind {
 		close(f.room)
 		f.room = nil

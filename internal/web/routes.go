@@ -19,6 +19,7 @@ type Site struct {
 	Board   board.Store
 	Stream  iris.Handler                // serves one event stream: Broker.ServeHTTP
 	Streams func() int                  // how many are open
+	Metrics http.Handler                // every figure of the server, for Prometheus
 	Closing func() bool                 // the server is about to end
 	Views   fs.FS                       // HTML templates
 	Public  fs.FS                       // what browsers fetch below /public
@@ -68,6 +69,7 @@ func New(s Site) (http.Handler, error) {
 
 	get("/healthz", s.health)
 	get("/readyz", s.ready)
+	get("/metrics", s.metrics)
 
 	err := app.Configure(iris.WithoutPathCorrection, iris.WithoutStartupLog, iris.WithoutServerError()).Build()
 	return app, err
@@ -95,6 +97,12 @@ func (s *Site) bodyTimeout() time.Duration {
 // health says that the process answers, and how many streams it has.
 func (s *Site) health(ctx iris.Context) {
 	writeJSON(ctx, http.StatusOK, iris.Map{"status": "ok", "streams": s.Streams()})
+}
+
+// metrics tells every figure of the server.
+func (s *Site) metrics(ctx iris.Context) {
+	setHeader(ctx, "Cache-Control", "no-store")
+	s.Metrics.ServeHTTP(ctx.ResponseWriter(), ctx.Request())
 }
 
 // ready says whether the server is of use: it is not about to end, and its store answers.

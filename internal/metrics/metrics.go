@@ -1,0 +1,110 @@
+// Package metrics is every figure that the server tells of itself, for Prometheus. No label holds what a visitor wrote.
+package metrics
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"iris-broadcast/internal/stream"
+)
+
+// Reasons are why streams end: the client went away, took nothing for -stall, had more than -max-pending behind its full
+// socket, or the server is closing.
+var Reasons = []string{"left", "stalled", "pending", "closing"}
+
+// Metrics are the figures of one server. They may be added to from anywhere.
+type Metrics struct {
+	Opened     prometheus.Counter     // streams that were registered
+	Ended      *prometheus.CounterVec // streams that have ended, by reason
+	TurnedAway prometheus.Counter     // clients for which there was no place
+	Gaps       prometheus.Counter     // gap events sent
+
+	Events     prometheus.Counter   // told to the broker
+	Deliveries prometheus.Counter   // an event, written to one client
+	Bytes      prometheus.Counter   // written for them
+	Batch      prometheus.Histogram // events that went out in one write
+	Delay      prometheus.Histogram // seconds from an event's append until it was written to the last client of its writer
+	Append     prometheus.Histogram // seconds that Log.Append took
+	Refused    prometheus.Counter   // appends that failed
+
+	registry *prometheus.Registry
+}
+
+// New returns metrics that stand at zero.
+func New() *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry()}
+	m.registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	m.Opened = m.counter("broadcast_streams_opened_total", "Streams that began.")
+	m.Ended = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "broadcast_streams_ended_total", Help: "Streams that ended, by reason."}, []string{"reason"})
+	m.registry.MustRegister(m.Ended)
+	for _, reason := range Reasons {
+		m.Ended.WithLabelValues(reason)
+	}
+	m.TurnedAway = m.counter("broadcast_streams_turned_away_total", "Clients for which all of -max-streams were taken.")
+	m.Gaps = m.counter("broadcast_gaps_total", "Streams told that events they asked for are gone.")
+
+	m.Events = m.counter("broadcast_events_total", "Events that were appended to the log and came to this node.")
+	m.Deliveries = m.counter("broadcast_deliveries_total", "Events written to clients: one event to ten clients is ten.")
+	m.Bytes = m.counter("broadcast_delivered_bytes_total", "Bytes of events written to clients.")
+	m.Batch = m.histogram("broadcast_batch_events", "Events that went out in one write.",
+		prometheus.ExponentialBuckets(1, 2, 12))
+	m.Delay = m.histogram("broadcast_delivery_delay_seconds", "From an event's append until it was written, of the oldest in each batch.",
+		prometheus.ExponentialBuckets(0.0005, 1.5, 28))
+	m.Append = m.histogram("broadcast_append_seconds", "How long publishers waited for the log.",
+		prometheus.ExponentialBuckets(0.00005, 2, 18))
+	m.Refused = m.counter("broadcast_append_failures_total", "Events that the log did not take.")
+	return m
+}
+
+// Gauge adds a figure that is asked for whenever somebody reads the metrics.
+func (m *Metrics) Gauge(name, help string, now func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, now))
+}
+
+func (m *Metrics) counter(name, help string) prometheus.Counter {
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	m.registry.MustRegister(c)
+	return c
+}
+
+func (m *Metrics) histogram(name, help string, buckets []float64) prometheus.Histogram {
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
+	m.registry.MustRegister(h)
+	return h
+}
+
+// Handler answers with all of them, in the text format of Prometheus or OpenMetrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Since observes how long ago that was: a Unix time in milliseconds, which may be of another clock, or 0 for none.
+func (m *Metrics) Since(ms uint64, now time.Time) {
+	if ms > 0 {
+		m.Delay.Observe(max(now.Sub(time.UnixMilli(int64(ms))), 0).Seconds())
+	}
+}
+
+// Measured is a log whose Append is measured.
+type Measured struct {
+	stream.Log
+	Metrics *Metrics
+}
+
+// Append implements stream.Log.
+func (l Measured) Append(ctx context.Context, events ...stream.Event) ([]stream.ID, error) {
+	began := time.Now()
+	ids, err := l.Log.Append(ctx, events...)
+	if l.Metrics.Append.Observe(time.Since(began).Seconds()); err != nil {
+		l.Metrics.Refused.Inc()
+	}
+	return ids, err
+}
