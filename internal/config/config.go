@@ -45,7 +45,7 @@ func (s *Config) table() []setting {
 		{"max-topics", "100000", "topics there may be", number(&s.MaxTopics, 1, 1e8)},
 		{"max-data", "64KiB", "largest data of one event", size(&s.MaxData, 1, 64<<20)},
 		{"max-pending", "1MiB", "what may wait behind a client's full socket before it is ended", size(&s.MaxPending, 1<<10, 1<<30)},
-		{"stall", "10s", "how long a client may take for 32 KiB before it is ended", duration(&s.Stall, 100*time.Millisecond, day)},
+		{"stall", "10s", "how long a client may take nothing (by TLS and HTTP/2: for 32 KiB) before it is ended", duration(&s.Stall, 100*time.Millisecond, day)},
 		{"max-streams", strconv.Itoa(openFiles() / 2), "streams at once; more are asked to come back", number(&s.MaxStreams, 1, 1e7)},
 		{"heartbeat", "15s", "after which silence a stream says something; pages give up at 35s", duration(&s.Heartbeat, 100*time.Millisecond, 30*time.Second)},
 		{"retry", "2s", "after which clients come back, on average", duration(&s.Retry, time.Millisecond, time.Hour)},
