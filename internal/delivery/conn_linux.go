@@ -65,8 +65,8 @@ func (w *writer) write(c *conn, p []byte) bool {
 	now := time.Now()
 	c.aside = &aside{place: len(w.full), since: now, taken: now}
 	w.full = append(w.full, c)
-	w.watch(c, unix.EPOLL_CTL_MOD, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLOUT)
 	w.wait(c, p[max(n, 0):])
+	w.watch(c, unix.EPOLL_CTL_MOD, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLOUT)
 	return false
 }
 

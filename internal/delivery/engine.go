@@ -70,7 +70,8 @@ type load struct {
 	streams atomic.Int64  // that are served
 	lagging atomic.Int64  // those of them that lag
 	queued  atomic.Int64  // bytes of frames that wait for a writer
-	room    chan struct{} // holds a token when one of them has become better
+	awaited atomic.Bool   // that one of them becomes better
+	room    chan struct{} // holds a token when it has
 
 	// Owned by who calls behind.
 	since time.Time // since when more than half lag, or zero
@@ -89,6 +90,9 @@ func (l *load) changed(before, now int) {
 
 // better lets go who waits for room.
 func (l *load) better() {
+	if !l.awaited.Load() || !l.awaited.Swap(false) {
+		return
+	}
 	select {
 	case l.room <- struct{}{}:
 	default: // there is a token
@@ -96,13 +100,20 @@ func (l *load) better() {
 }
 
 func (l *load) behind() bool {
-	if lagging := l.lagging.Load(); lagging < crowd || 2*lagging <= l.streams.Load() {
-		l.since = time.Time{}
-		return l.queued.Load() > muchBytes
+	if !l.busy() {
+		return false
 	}
-	if l.since.IsZero() {
+	l.awaited.Store(true)
+	return l.busy() // it may have become better before anybody knew that it is awaited
+}
+
+func (l *load) busy() bool {
+	switch lagging := l.lagging.Load(); {
+	case lagging < crowd || 2*lagging <= l.streams.Load():
+		l.since = time.Time{}
+	case l.since.IsZero():
 		l.since = time.Now()
 		time.AfterFunc(patience, l.better)
 	}
-	return time.Since(l.since) < patience
+	return l.queued.Load() > muchBytes || !l.since.IsZero() && time.Since(l.since) < patience
 }
