@@ -38,6 +38,7 @@ type options struct {
 	rounds  int
 	svg     string
 	json    string
+	from    string
 	quick   bool
 }
 
@@ -49,17 +50,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := raiseOpenFiles(); err != nil {
-		return err
-	}
-	l, err := newLab(ctx, o, progress)
+	results, err := measure(ctx, o, progress)
 	if err != nil {
 		return err
-	}
-	defer l.close()
-	results := l.run(ctx)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
 	}
 	results.markdown(out)
 	if o.svg != "" {
@@ -77,6 +70,26 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	return nil
 }
 
+// measure runs the trials, or reads what earlier runs have measured.
+func measure(ctx context.Context, o options, progress io.Writer) (*results, error) {
+	if o.from != "" {
+		return readResults(strings.Split(o.from, ","))
+	}
+	if err := raiseOpenFiles(); err != nil {
+		return nil, err
+	}
+	l, err := newLab(ctx, o, progress)
+	if err != nil {
+		return nil, err
+	}
+	defer l.close()
+	results := l.run(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return results, nil
+}
+
 // parse reads the command line.
 func parse(args []string, usage io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
@@ -86,6 +99,7 @@ func parse(args []string, usage io.Writer) (o options, err error) {
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds; each runs every case on every server")
 	flags.StringVar(&o.svg, "svg", "", "write a picture to this `file`")
 	flags.StringVar(&o.json, "json", "", "write every measurement to this `file`")
+	flags.StringVar(&o.from, "from", "", "measure nothing; show what -json has written to these `files`, each case from the last that has it")
 	flags.BoolVar(&o.quick, "quick", false, "one round of everything, small and short: does it work, not how fast is it")
 	if err := flags.Parse(args); err != nil {
 		return o, err

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"math"
+	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -23,6 +25,26 @@ type results struct {
 }
 
 func (r *results) add(t *trial) { r.Trials = append(r.Trials, t) }
+
+// readResults reads files that -json has written. Each case is taken whole from the last file that has it, since only what was
+// measured in one run compares.
+func readResults(files []string) (*results, error) {
+	all := &results{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		newer := results{}
+		if err := json.Unmarshal(text, &newer); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		older := slices.DeleteFunc(all.Trials, func(t *trial) bool { return len(newer.servers(t.Case)) > 0 })
+		newer.Trials = append(older, newer.Trials...)
+		all = &newer
+	}
+	return all, nil
+}
 
 // spread is a metric over the rounds.
 type spread struct{ median, min, max float64 }

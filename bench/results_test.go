@@ -2,8 +2,12 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"encoding/xml"
 	"io"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -69,5 +73,39 @@ func TestAWrongCommandLineSaysWhatWouldBeRight(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", line, err, want)
 		}
+	}
+}
+
+func TestEachCaseIsShownFromTheLastFileThatHasIt(t *testing.T) {
+	dir := t.TempDir()
+	var files []string
+	for i, trials := range [][]*trial{
+		{{Case: "one", Server: "ours", Values: map[string]float64{"p50": 1}}, {Case: "one", Server: "floor", Values: map[string]float64{"p50": 2}},
+			{Case: "flat", Server: "ours", Values: map[string]float64{"rate": 3}}, {Case: "flat", Server: "floor", Values: map[string]float64{"rate": 4}}},
+		{{Case: "one", Server: "ours", Values: map[string]float64{"p50": 5}}},
+	} {
+		text, err := json.Marshal(results{Rounds: 5, Trials: trials})
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, filepath.Join(dir, strconv.Itoa(i)))
+		if err := os.WriteFile(files[i], text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := readResults(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct {
+		testCase, server, metric string
+		value                    float64
+	}{{"one", "ours", "p50", 5}, {"flat", "ours", "rate", 3}, {"flat", "floor", "rate", 4}} {
+		if got, ok := all.of(want.testCase, want.server, want.metric); !ok || got.median != want.value {
+			t.Errorf("%+v: got %v", want, got.median)
+		}
+	}
+	if _, ok := all.of("one", "floor", "p50"); ok {
+		t.Error("a case has servers of two runs")
 	}
 }
