@@ -243,7 +243,7 @@ func TestStreamsEndCleanlyOnClose(t *testing.T) {
 	r := s.listen("/events/news", "")
 	s.waitFor(1)
 	s.publish("news", "last words")
-	go s.stop()
+	go s.broker.Close()
 	r.want("last words")
 	if err := r.end(); !errors.Is(err, io.EOF) {
 		t.Errorf("the stream ended with %v, want a clean end", err)
