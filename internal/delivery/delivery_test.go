@@ -233,10 +233,10 @@ func TestStreamsAreEndedOneByOneAndWithinTheTime(t *testing.T) {
 		{5000, 100 * time.Millisecond, 80 * time.Millisecond},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			ending := NewEnding(c.drain)
+			ending, engine := NewEnding(c.drain), engine()
 			defer ending.Stop()
 			for range c.streams {
-				ending.Add(newHandlerStream(&socket{}, &socket{}, Plain, engine()))
+				ending.Add(newHandlerStream(&socket{}, &socket{}, Plain, engine))
 			}
 			began, most := time.Now(), 0
 			for ending.ended < c.streams {
