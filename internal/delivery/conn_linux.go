@@ -55,7 +55,7 @@ func (w *writer) write(c *conn, p []byte) bool {
 		return false
 	}
 	c.spoke = w.ticks
-	n, err := send(c.fd, p, w.lone)
+	n, err := send(c.fd, p, w.calm > calm)
 	switch {
 	case n == len(p):
 		return true
@@ -78,8 +78,11 @@ func (w *writer) wait(c *conn, p []byte) {
 	c.aside.pending += len(p)
 }
 
+// calm is after how many frames written alone a writer takes it that publishers do not wait for the CPU.
+const calm = 8
+
 // send makes one write(2). A raw call is a tenth cheaper, since Go's scheduler does not hear of it, but others get less of the
-// CPU beside it: it is for when nothing else waits. The socket never blocks.
+// CPU beside it: under load publishers brought a third less. The socket never blocks.
 func send(fd int, p []byte, raw bool) (n int, err error) {
 	for {
 		if raw {

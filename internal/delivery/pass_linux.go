@@ -105,7 +105,9 @@ func (w *writer) deliver() {
 func (w *writer) deliverTo(s *share) {
 	batch := w.concat(s.batch)
 	kept := false
-	w.lone = len(s.batch) == 1
+	if w.calm++; len(s.batch) > 1 {
+		w.calm = 0
+	}
 	for i := len(s.conns) - 1; i >= 0; i-- { // backwards: who is released makes room for one that has had its turn
 		c := s.conns[i]
 		kept = !w.write(c, batch[c.from:]) && c.aside != nil || kept

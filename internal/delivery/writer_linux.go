@@ -47,7 +47,7 @@ type writer struct {
 	dirty     []*share // those with a batch
 	batched   int      // bytes in them
 	oldest    uint64   // of what is in them: its Unix time in milliseconds, or 0
-	lone      bool     // what is written now is one frame, not what publishers have brought meanwhile
+	calm      int      // how many frames in a row have been written alone: publishers brought nothing meanwhile
 	joined    []byte   // where a batch is joined, unless a slow connection still needs it
 	finishing []finishing
 	full      []*conn // whose socket takes nothing at the moment
