@@ -160,7 +160,7 @@ func TestReadingFollowsTheProtocol(t *testing.T) {
 func TestEveryAddressAnswersAsItShould(t *testing.T) {
 	s := serve(t, "-demo=false")
 	page := map[string]string{"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff",
-		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; " +
 			"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"}
 	reading := map[string]string{"Allow": "GET, HEAD, OPTIONS"}
 	both := map[string]string{"Allow": "GET, HEAD, POST, OPTIONS"}

@@ -21,15 +21,18 @@ import (
 )
 
 // pagePolicy lets a page run what this server serves and nothing else.
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; " +
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// workerPolicy is of the script of a worker, which has a policy of its own and not that of its page.
+const workerPolicy = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
 
 // asset is a file that browsers fetch.
 type asset struct {
 	body        []byte
 	contentType string
 	etag        string
-	policy      string // its Content-Security-Policy, for mini.html
+	policy      string // its Content-Security-Policy, for mini.html and workers
 }
 
 // plainHost is a host that means nothing else to a shell: visitors are to copy it into one.
@@ -65,6 +68,9 @@ func (s *Site) prepare(app *iris.Application) error {
 func newAsset(file string, body []byte) asset {
 	sum := sha256.Sum256(body)
 	a := asset{body: body, contentType: mime.TypeByExtension(path.Ext(file)), etag: fmt.Sprintf(`"%x"`, sum[:12])}
+	if strings.HasSuffix(file, "-worker.js") {
+		a.policy = workerPolicy
+	}
 	if script := inlineScript.FindSubmatch(body); script != nil {
 		hash := sha256.Sum256(script[1])
 		a.policy = fmt.Sprintf("default-src 'none'; script-src 'sha256-%s'; img-src data:; connect-src 'self'; frame-ancestors 'none'",

@@ -1,23 +1,28 @@
-// For every page with live content: one stream that stays alive by itself.
-// EventSource does not tell its delay, gives up for ever on a 502 or a page of HTML, and cannot
-// notice a connection that is half open. So it makes one try, and what follows is decided here.
+// For every page with live content: one stream for all tabs of the site, which stays alive by itself.
+// Browsers open six HTTP/1.1 connections to a host. With a stream for each tab the seventh tab would not even load, so one
+// shared worker, broadcast-worker.js, holds a Feed for all of them. Where there is none each tab has a Feed of its own, four
+// at most. To have it elsewhere, copy the four files.
 
-import { isAfter, isID } from './event-id.js';
-import { parseJSON } from './json.js';
+import { isAfter, isID, Line, read, Refused, takes } from './broadcast-line.js';
+import { page } from './broadcast-tab.js';
 
 /** @typedef {{id: string, topic: string, type: string, time: string, data: string}} StreamEvent
  *  id is '' on topics that are not stored; time is RFC 3339. */
 /** @typedef {{since: string, oldest: string, topics: string[]}} Gap
  *  Some messages after `since` on these topics (names or patterns) could not be kept. */
-/** @typedef {{state: 'connecting'|'live'|'waiting', attempt: number, seconds: number}} StreamState
- *  attempt: tries that failed in a row; seconds: until the next one, 0 unless waiting. */
+/** @typedef {{state: 'connecting'|'live'|'waiting'|'full'|'refused', attempt: number, seconds: number, text?: string}} StreamState
+ *  attempt: tries that failed in a row; seconds: until the next one, 0 unless waiting; text: for the visitor, why it is full
+ *  (it goes on when there is room) or what the server refused (it does not). */
 
 const FIRST_WAIT = 2_000; // ms; half to all of it is waited, so that pages do not come back together
 const LONGEST_WAIT = 30_000; // ms
+const SUSPICIOUS = 20_000; // ms of silence, for who comes back from sleep
+const LINGER = 1_000; // ms for which topics that nobody wants any more are kept, since their reader may just go to another page
+const MOST_TOPICS = 100; // a stream, at the server
 
 /**
- * Opens a stream, and opens it anew from the last position whenever it breaks, until close().
- * It is closed while the page rests in the browser's back/forward cache, and then goes on.
+ * Listens to topics from the last position on, whatever breaks, until close().
+ * It rests while the page does in the browser's back/forward cache, and then goes on.
  *
  * @param {string[]} topics names or patterns
  * @param {object} [options]
@@ -28,92 +33,316 @@ const LONGEST_WAIT = 30_000; // ms
  * @returns {{close: () => void}}
  */
 export function subscribe(topics, { since = '', onevent, ongap, onstate } = {}) {
-  const closing = new AbortController(); // takes the page's listeners away
-  let source; // of this try
-  let timer; // the silence watchdog of a try, or the countdown to the next
-  let live = false; // this try has reached `ready`
-  let failed = 0; // tries in a row
-  let position = since; // everything up to here was received
-  let newest = ''; // id of the last event that onevent got
+  return page.add({ topics: topics.map((topic) => topic.replace(/%2F/gi, '/')), since, onevent, ongap, onstate });
+}
 
-  function open() {
-    stop();
-    live = false;
-    tell('connecting');
-    const query = new URLSearchParams(topics.map((topic) => ['topic', topic]));
-    query.set('envelope', '1');
-    if (position) query.set('since', position);
-    source = new EventSource(`/events?${query}`);
-    const handlers = { ready, gap, message, heartbeat: heard, error: broken };
-    for (const [name, handler] of Object.entries(handlers)) source.addEventListener(name, handler);
-    watch();
+/**
+ * One stream for many subscriptions. It is in log order, so that its last id is the position of all its topics. A subscription
+ * that is new reads lists up to where the stream is, and then has its share of it.
+ */
+export class Feed {
+  #joined = new Set(); // subscriptions that have their share
+  #new = new Set(); // those that are to come to it
+  #line; // the stream
+  #next; // the one that is to take its place, with other topics
+  #old; // the one whose place it took, until all that has no id has come by both
+  #bare = new Map(); // how much more often an event without id, by its text, came by the older line than by the newer
+  #position = ''; // everything up to here was received, of the line's topics
+  #state = { state: 'connecting', attempt: 0, seconds: 0 };
+  #failed = 0; // tries in a row
+  #timer; // the countdown to the next try
+  #arranging = false;
+  #again = false; // there is more to arrange
+  #moved = () => {}; // called when position has changed, or is to be looked at
+  #ended = new AbortController();
+
+  constructor() {
+    const { signal } = this.#ended;
+    addEventListener('online', () => this.wake(), { signal });
+    let last = Date.now();
+    const clock = setInterval(() => {
+      if (Date.now() - last > 15_000) this.wake(); // the machine has slept
+      last = Date.now();
+    }, 5_000);
+    signal.addEventListener('abort', () => clearInterval(clock));
   }
 
-  function stop() {
-    source?.close();
-    clearTimeout(timer);
+  /**
+   * @param {{topics: string[], since: string, take: (name: string, detail: object, position?: string) => void}} wanted
+   * @returns {() => void} closes it
+   */
+  open({ topics, since, take }) {
+    const subscription = { topics, since, take, newest: isID(since) ? since : '' }; // newest: the last id that it got
+    this.#new.add(subscription);
+    this.#arrange();
+    this.#tellOne(subscription);
+    return () => {
+      subscription.take = () => {};
+      this.#joined.delete(subscription);
+      this.#new.delete(subscription);
+      setTimeout(() => this.#arrange(), LINGER);
+    };
   }
 
-  // The server speaks at least every 15 s; this is two of its heartbeats and some.
-  function watch() {
-    clearTimeout(timer);
-    timer = setTimeout(broken, 35_000);
+  /** The browser is online, or a page is seen: tries at once if it waits or may be deaf. */
+  wake() {
+    const deaf = this.#line && Date.now() - this.#line.heard > SUSPICIOUS;
+    if (deaf || this.#state.state === 'waiting') this.#connect();
   }
 
-  // Before `ready` nothing lengthens the time that a try may take.
-  function heard(event) {
-    if (isID(event.lastEventId)) position = event.lastEventId;
-    if (live) watch();
+  end() {
+    this.#ended.abort();
+    this.#joined.clear();
+    this.#new.clear();
+    this.#stop();
   }
 
-  function ready(event) {
-    live = true;
-    failed = 0;
-    heard(event);
-    tell('live');
+  #stop() {
+    for (const line of [this.#line, this.#next, this.#old]) line?.close();
+    this.#line = this.#next = this.#old = undefined;
+    this.#bare.clear();
+    clearTimeout(this.#timer);
+    this.#moved();
   }
 
-  // A gap's position holds even where it is lower than ours: the server's log may have begun anew.
-  function gap(event) {
-    heard(event);
-    newest = event.lastEventId;
-    ongap?.(parseJSON(event.data) ?? { since: '', oldest: '', topics });
+  // Those who begin at the same place begin together.
+  #connect() {
+    this.#stop();
+    if (!this.#joined.size) this.#position = [...this.#new].find((one) => this.#room([one]))?.since ?? '';
+    for (const one of this.#new) if (one.since === this.#position && this.#room([...this.#joined, one])) this.#join(one);
+    this.#tell('connecting');
+    if (this.#joined.size) this.#line = this.#open(union(this.#joined), this.#position);
   }
 
-  function message(event) {
-    heard(event);
-    const envelope = parseJSON(event.data);
-    if (!envelope) return;
-    if (isID(envelope.id)) {
-      if (isID(newest) && !isAfter(envelope.id, newest)) return;
-      newest = envelope.id;
+  #open(topics, since) {
+    const line = new Line(topics, since, (...said) => this.#hear(line, ...said));
+    return line;
+  }
+
+  #hear(line, name, data, id, text) {
+    const older = line === this.#old || (line === this.#line && this.#next);
+    if (name === 'message' && data && !data.id) this.#bareMessage(data, text, older);
+    if (line === this.#old) return;
+    if (line === this.#next) this.#change();
+    if (name === 'broken') return this.#broken();
+    if (isID(id)) this.#position = id;
+    if (name === 'ready') this.#live();
+    if (name === 'gap') this.#gap(data, id);
+    if (name === 'message' && data?.id) this.#message(data);
+    this.#moved();
+  }
+
+  #live() {
+    if (this.#state.state === 'live') return; // the line has other topics than the one before
+    this.#failed = 0;
+    for (const one of this.#joined) {
+      one.newest ||= this.#position;
+      one.known = true;
     }
-    onevent?.(envelope);
+    this.#tell('live');
+    this.#arrange();
   }
 
-  function broken() {
-    stop();
-    const most = Math.min(FIRST_WAIT * 2 ** failed, LONGEST_WAIT);
-    failed += 1;
-    wait(performance.now() + most * (0.5 + Math.random() / 2));
+  // A gap's position holds even where it is lower than ours, if that was beyond the log, which may have begun anew.
+  #gap(gap, id) {
+    const { since, topics } = this.#line;
+    const anew = isID(since) && isAfter(since, id);
+    const concerns = (topic) => gap.topics.some((name) => name === topic || (!topics.includes(topic) && takes(name, topic)));
+    for (const one of this.#joined) {
+      const concerned = gap?.topics ? one.topics.filter(concerns) : one.topics;
+      if (!concerned.length) continue;
+      one.newest = anew ? id : later(one.newest, id);
+      one.take('gap', { since, oldest: id, ...gap, topics: concerned }, one.newest);
+    }
+  }
+
+  #message(event) {
+    for (const one of this.#joined) if (wants(one, event)) give(one, event);
+    for (const one of this.#new) if (wants(one, event)) one.held?.push(event);
+  }
+
+  // Such an event comes by both lines while one takes the other's place.
+  #bareMessage(event, text, older) {
+    const more = this.#bare.get(text) ?? 0;
+    if (this.#next || this.#old || more > 0) this.#bare.set(text, more + (older ? 1 : -1));
+    if (older ? more >= 0 : more <= 0) this.#message(event);
+  }
+
+  #broken() {
+    this.#stop();
+    for (const one of this.#joined) if (!one.known) this.#probe(one);
+    const wait = pause(this.#failed);
+    this.#failed += 1;
+    this.#wait(performance.now() + wait);
   }
 
   // By the clock and not by counting ticks: a tab in the background gets its timers late.
-  function wait(until) {
+  #wait(until) {
     const left = until - performance.now();
-    if (left < 1) return open();
+    if (left < 1) return this.#connect();
     const seconds = Math.max(1, Math.round(left / 1000));
-    tell('waiting', seconds);
-    timer = setTimeout(() => wait(until), left - (seconds - 1) * 1000);
+    this.#tell('waiting', seconds);
+    this.#timer = setTimeout(() => this.#wait(until), left - (seconds - 1) * 1000);
   }
 
-  function tell(state, seconds = 0) {
-    onstate?.({ state, attempt: failed, seconds });
+  #tell(state, seconds = 0) {
+    this.#state = { state, attempt: this.#failed, seconds };
+    for (const one of [...this.#joined, ...this.#new]) this.#tellOne(one);
   }
 
-  addEventListener('pagehide', stop, { signal: closing.signal });
-  addEventListener('pageshow', (event) => event.persisted && open(), { signal: closing.signal });
-  open();
+  #tellOne(one) {
+    const joined = this.#joined.has(one);
+    if (one.full) one.take('state', { state: 'full', attempt: 0, seconds: 0, text: FULL });
+    else if (joined || this.#state.state !== 'live') one.take('state', this.#state, joined ? one.newest : '');
+    else one.take('state', { state: 'connecting', attempt: 0, seconds: 0 });
+  }
 
-  return { close: () => (closing.abort(), stop()) };
+  #join(one) {
+    this.#new.delete(one);
+    this.#joined.add(one);
+    one.held?.forEach((event) => give(one, event));
+    one.held = undefined;
+    if (this.#state.state === 'live') this.#tellOne(one);
+  }
+
+  /** @returns {boolean} whether there is room for the last of these, beside the others */
+  #room(subscriptions) {
+    const one = subscriptions.at(-1);
+    const was = one.full;
+    one.full = union(subscriptions).length > MOST_TOPICS;
+    if (one.full && !was) this.#tellOne(one);
+    return !one.full;
+  }
+
+  // One that the server refuses would have it refuse the stream of all.
+  async #probe(one) {
+    try {
+      await read(one.topics, one.since, () => {}, () => {});
+      one.known = true;
+    } catch (error) {
+      if (error instanceof Refused) this.#refuse(one, error);
+    }
+  }
+
+  #refuse(one, { message }) {
+    this.#new.delete(one);
+    this.#joined.delete(one);
+    one.take('state', { state: 'refused', attempt: 0, seconds: 0, text: message });
+  }
+
+  async #arrange() {
+    this.#again = this.#arranging;
+    if (this.#arranging || this.#ended.signal.aborted || this.#state.state === 'waiting') return;
+    const anybody = [...this.#joined, ...this.#new].length > 0;
+    if (!this.#line ? anybody : !anybody) return this.#connect();
+    if (!this.#line?.ready) return;
+    if (!this.#joined.size && ![...this.#new].some((one) => this.#line.brings(one.topics))) return this.#connect();
+    this.#arranging = true;
+    await this.#admit(this.#line).catch(() => setTimeout(() => this.#arrange(), pause(0)));
+    this.#arranging = false;
+    for (const one of this.#new) one.held = undefined;
+    if (this.#again) this.#arrange();
+  }
+
+  async #admit(line) {
+    const coming = [];
+    for (const one of this.#new) if (this.#room([...this.#joined, ...coming, one])) coming.push(one);
+    await Promise.all(coming.map((one) => this.#catchUp(one, line)));
+    const come = () => coming.filter((one) => this.#new.has(one));
+    const furthest = come().map(({ newest }) => newest).reduce(later, this.#position);
+    const same = () => String(union([...this.#joined, ...come()])) === String(line.topics);
+    if (!same() || furthest !== this.#position) await this.#refresh(line, furthest);
+    if (line !== this.#line) return;
+    for (const one of come()) {
+      this.#lost(one);
+      if (one.held) this.#join(one);
+    }
+    if (same()) return;
+    const since = come().map(({ newest }) => newest).reduce((a, b) => (isAfter(a, b) ? b : a), this.#position);
+    this.#bare.clear();
+    this.#next = this.#open(union([...this.#joined, ...come()]), since);
+    this.#next.coming = come();
+    while (this.#next && line === this.#line) await this.#move();
+  }
+  // Reads up to where the line is; what the line brings meanwhile is held back.
+  async #catchUp(one, line) {
+    one.held = line.brings(one.topics) ? [] : undefined;
+    if (one.held && (!one.since || one.since === this.#position)) {
+      one.newest = this.#position;
+      return;
+    }
+    try {
+      const position = await read(one.topics, one.since, (event) => give(one, event), (gap) => one.take('gap', gap));
+      one.newest = later(one.newest, position);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.#refuse(one, error);
+    } finally {
+      one.since = one.newest || one.since;
+    }
+  }
+
+  // A line that is quiet does not know how far the log is. Twice: all that was there at the first time is before what comes
+  // at the second.
+  async #refresh(line, furthest) {
+    for (let i = 0; i < 2 && line === this.#line && (i === 0 || isAfter(furthest, this.#position)); i += 1) {
+      let events = 0;
+      const position = await read(line.topics, this.#position, () => (events += 1), () => {});
+      if (!events) this.#position = later(this.#position, position);
+      while (events && line === this.#line && isAfter(position, this.#position)) await this.#move();
+    }
+  }
+
+  #move() {
+    return new Promise((resolve) => (this.#moved = resolve));
+  }
+
+  // A position beyond the log is of another log.
+  #lost(one) {
+    if (!isAfter(one.newest, this.#position)) return;
+    const gap = { since: one.newest, oldest: this.#position, topics: one.topics };
+    one.newest = this.#position;
+    one.take('gap', gap, one.newest);
+  }
+
+  // Now the new line is the one, also if it has come to nothing: then the next try is for all.
+  #change() {
+    const [line, old] = [this.#next, this.#line];
+    this.#line = line;
+    this.#next = undefined;
+    this.#position = line.since;
+    for (const one of line.coming) if (this.#new.has(one)) this.#join(one);
+    if (!old.topics.some((topic) => topic.startsWith('$'))) return old.close();
+    this.#old = old;
+    setTimeout(() => (old.close(), this.#old === old && (this.#old = undefined)), LINGER);
+  }
+}
+
+const FULL = `All tabs of this site together listen to more than ${MOST_TOPICS} topics and patterns; this goes on when others have ended.`;
+
+// The topics of all, without those that are in a pattern of another if they would be too many.
+function union(subscriptions) {
+  const topics = [...new Set([...subscriptions].flatMap(({ topics }) => topics))].sort();
+  if (topics.length <= MOST_TOPICS) return topics;
+  return topics.filter((topic) => !topics.some((pattern) => pattern !== topic && takes(pattern, topic)));
+}
+
+function wants({ topics }, event) {
+  return topics.some((topic) => takes(topic, event.topic));
+}
+
+function give(one, event) {
+  if (event.id && one.newest && !isAfter(event.id, one.newest)) return;
+  one.newest = event.id || one.newest;
+  one.take('event', event, event.id);
+}
+
+// Of two ids, of which either may be ''.
+function later(a, b) {
+  return a && b && isAfter(b, a) ? b : a || b;
+}
+
+/** @returns {number} ms to wait after that many tries have failed */
+export function pause(failed) {
+  return Math.min(FIRST_WAIT * 2 ** failed, LONGEST_WAIT) * (0.5 + Math.random() / 2);
 }

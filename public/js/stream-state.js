@@ -3,15 +3,15 @@
 import { LiveElement } from './live-element.js';
 
 class StreamState extends LiveElement {
-  state({ state, attempt, seconds }) {
+  state({ state, attempt, seconds, text }) {
     const display = this.querySelector('.state');
     display.dataset.state = state;
-    const words = { live: 'Live', waiting: 'Reconnecting', connecting: attempt ? 'Reconnecting' : 'Connecting' };
-    const rest = { live: '', waiting: ` in ${seconds} s`, connecting: '…' };
+    const words = { live: 'Live', waiting: 'Reconnecting', connecting: attempt ? 'Reconnecting' : 'Connecting', full: text, refused: text };
+    const rest = { waiting: ` in ${seconds} s`, connecting: '…' };
     // Screen readers announce the words when they change, and never the countdown.
     const announced = display.querySelector('[role=status]');
     if (announced.textContent !== words[state]) announced.textContent = words[state];
-    display.querySelector('[aria-hidden]').textContent = rest[state];
+    display.querySelector('[aria-hidden]').textContent = rest[state] ?? '';
   }
 }
 
