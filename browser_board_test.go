@@ -157,7 +157,7 @@ func TestThePageGoesOnFromTheSnapshotAfterAGap(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "-demo=false", "-keep-events", "2")
 	b := browse(t)
-	b.inject(`const RealEventSource = EventSource; window.EventSource = class extends RealEventSource {
+	b.inject(alone + `const RealEventSource = EventSource; window.EventSource = class extends RealEventSource {
 		constructor(url) { super(url); window.latest = this; } };`)
 	s.answer("POST", "/api/v1/comments", `{"content":"one"}`)
 	b.openLive(s.url + "/comments")

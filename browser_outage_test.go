@@ -104,6 +104,7 @@ type middle struct {
 	streams  atomic.Int32 // how many requests for a stream it has had
 	instead  atomic.Pointer[http.HandlerFunc]
 	fate     atomic.Pointer[fate]
+	script   atomic.Pointer[string] // which workers run first
 	upstream *httputil.ReverseProxy
 }
 
@@ -129,6 +130,14 @@ func standBetween(t *testing.T, s *site) *middle {
 	}}
 	m.upstream.ModifyResponse = func(r *http.Response) error {
 		r.Body = &mortal{r.Body, r.Request, m.fate.Load()}
+		if script := m.script.Load(); script != nil && strings.HasSuffix(r.Request.URL.Path, "-worker.js") && r.StatusCode == http.StatusOK {
+			r.Body = struct {
+				io.Reader
+				io.Closer
+			}{io.MultiReader(strings.NewReader(*script), r.Body), r.Body}
+			r.ContentLength = -1
+			r.Header.Del("Content-Length")
+		}
 		return nil
 	}
 	m.fate.Store(&fate{come: make(chan struct{})})
@@ -141,7 +150,7 @@ func standBetween(t *testing.T, s *site) *middle {
 }
 
 func (m *middle) serve(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/events" {
+	if r.URL.Path == "/events" && strings.HasPrefix(r.Header.Get("Accept"), "text/event-stream") {
 		m.streams.Add(1)
 	}
 	(*m.instead.Load())(w, r)
@@ -190,8 +199,14 @@ func (s *site) say(said []string, n int) []string {
 	return said
 }
 
-// hurry makes the page's long waits, which are those for a sign of life, 20 times shorter.
-const hurry = `{ const wait = window.setTimeout; window.setTimeout = (then, ms) => wait(then, ms >= 30_000 ? ms / 20 : ms); }`
+// hurry makes the long waits of a page or a worker, which are those for a sign of life, 20 times shorter.
+const hurry = `{ const wait = globalThis.setTimeout; globalThis.setTimeout = (then, ms) => wait(then, ms >= 30_000 ? ms / 20 : ms); }`
+
+// alone takes the shared worker away, so that each tab has a stream of its own.
+const alone = `delete globalThis.SharedWorker;`
+
+// ways are those in which a page can have its events.
+var ways = []struct{ name, script string }{{"through the worker", ""}, {"by a stream of its own", alone}}
 
 // outages are what befalls the connection of a page.
 var outages = []struct {
@@ -219,32 +234,35 @@ var outages = []struct {
 func TestThePageMissesNothing(t *testing.T) {
 	t.Parallel()
 	for _, outage := range outages {
-		t.Run(outage.name, func(t *testing.T) {
-			t.Parallel()
-			s := serve(t, "-demo=false", "-heartbeat", "200ms")
-			m := standBetween(t, s)
-			b := browse(t)
-			b.inject(outage.script)
-			b.openLive(m.URL + "/")
-			said := s.say(nil, 3)
-			b.untilLast("event 3")
-			b.check()
+		for _, way := range ways {
+			t.Run(outage.name+" "+way.name, func(t *testing.T) {
+				t.Parallel()
+				s := serve(t, "-demo=false", "-heartbeat", "200ms")
+				m := standBetween(t, s)
+				m.script.Store(&outage.script)
+				b := browse(t)
+				b.inject(outage.script + way.script)
+				b.openLive(m.URL + "/")
+				said := s.say(nil, 3)
+				b.untilLast("event 3")
+				b.check()
 
-			b.forgive(networkErrors, `EventSource's response has a MIME type \("text/html"\)`)
-			before := m.streams.Load()
-			outage.begin(m)
-			said = s.say(said, 20)
-			eventually(t, "the page has tried again", func() bool { return m.streams.Load()-before >= outage.tries })
-			said = s.say(said, 20)
-			m.goOn()
-			b.until("the page has said what it does",
-				`said.state.some((text) => /^Reconnecting in \d+ s$/.test(text)) && said.state.includes('Reconnecting…')`)
-			b.untilLive()
-			said = s.say(said, 3)
-			b.untilLast(said[len(said)-1])
-			b.shows(said)
-			b.prints(said)
-		})
+				b.forgive(networkErrors, `EventSource's response has a MIME type \("text/html"\)`)
+				before := m.streams.Load()
+				outage.begin(m)
+				said = s.say(said, 20)
+				eventually(t, "the page has tried again", func() bool { return m.streams.Load()-before >= outage.tries })
+				said = s.say(said, 20)
+				m.goOn()
+				b.until("the page has said what it does",
+					`said.state.some((text) => /^Reconnecting in \d+ s$/.test(text)) && said.state.includes('Reconnecting…')`)
+				b.untilLive()
+				said = s.say(said, 3)
+				b.untilLast(said[len(said)-1])
+				b.shows(said)
+				b.prints(said)
+			})
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ import { page } from './broadcast-tab.js';
 const FIRST_WAIT = 2_000; // ms; half to all of it is waited, so that pages do not come back together
 const LONGEST_WAIT = 30_000; // ms
 const SUSPICIOUS = 20_000; // ms of silence, for who comes back from sleep
-const LINGER = 1_000; // ms for which topics that nobody wants any more are kept, since their reader may just go to another page
+const LINGER = 1_000; // ms for which topics that nobody wants any more are kept: their reader may just go to another page
 const MOST_TOPICS = 100; // a stream, at the server
 
 /**
@@ -80,7 +80,8 @@ export class Feed {
       subscription.take = () => {};
       this.#joined.delete(subscription);
       this.#new.delete(subscription);
-      setTimeout(() => this.#arrange(), LINGER);
+      if (this.#joined.size + this.#new.size) setTimeout(() => this.#arrange(), LINGER);
+      else this.#connect();
     };
   }
 
