@@ -123,8 +123,8 @@ export class Feed {
   #hear(line, name, data, id, text) {
     const older = line === this.#old || (line === this.#line && this.#next);
     if (name === 'message' && data && !data.id) this.#bareMessage(data, text, older);
-    if (line === this.#old) return;
     if (line === this.#next) this.#change();
+    if (line !== this.#line) return;
     if (name === 'broken') return this.#broken();
     if (isID(id)) this.#position = id;
     if (name === 'ready') this.#live();
@@ -236,7 +236,8 @@ export class Feed {
     if (this.#arranging || this.#ended.signal.aborted || this.#state.state === 'waiting') return;
     const anybody = [...this.#joined, ...this.#new].length > 0;
     if (!this.#line ? anybody : !anybody) return this.#connect();
-    if (!this.#line?.ready) return;
+    const together = (one) => one.since === this.#position && this.#line?.brings(one.topics);
+    if (!this.#line?.ready) return [...this.#new].filter(together).forEach((one) => this.#join(one));
     if (!this.#joined.size && ![...this.#new].some((one) => this.#line.brings(one.topics))) return this.#connect();
     this.#arranging = true;
     await this.#admit(this.#line).catch(() => setTimeout(() => this.#arrange(), pause(0)));
@@ -314,6 +315,7 @@ export class Feed {
     this.#position = line.since;
     for (const one of line.coming) if (this.#new.has(one)) this.#join(one);
     if (!old.topics.some((topic) => topic.startsWith('$'))) return old.close();
+    this.#old?.close();
     this.#old = old;
     setTimeout(() => (old.close(), this.#old === old && (this.#old = undefined)), LINGER);
   }
@@ -328,9 +330,7 @@ function union(subscriptions) {
   return topics.filter((topic) => !topics.some((pattern) => pattern !== topic && takes(pattern, topic)));
 }
 
-function wants({ topics }, event) {
-  return topics.some((topic) => takes(topic, event.topic));
-}
+const wants = ({ topics }, event) => topics.some((topic) => takes(topic, event.topic));
 
 function give(one, event) {
   if (event.id && one.newest && !isAfter(event.id, one.newest)) return;
