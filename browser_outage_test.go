@@ -106,6 +106,7 @@ type middle struct {
 	fate     atomic.Pointer[fate]
 	script   atomic.Pointer[string] // which workers run first
 	upstream *httputil.ReverseProxy
+	target   atomic.Pointer[url.URL]
 }
 
 // fate is what comes over all answers that are on their way at a moment; later ones have another.
@@ -117,17 +118,15 @@ type fate struct {
 // standBetween returns a proxy to s that passes everything on at once.
 func standBetween(t *testing.T, s *site) *middle {
 	t.Helper()
-	target, err := url.Parse(s.url)
-	if err != nil {
-		t.Fatal(err)
-	}
 	quiet := log.New(io.Discard, "", 0)
-	m := &middle{upstream: &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+	m := &middle{}
+	m.upstream = &httputil.ReverseProxy{
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(m.target.Load()) },
 		FlushInterval: -1,
 		ErrorLog:      quiet,
 		Transport:     &http.Transport{},
-	}}
+	}
+	m.to(s)
 	m.upstream.ModifyResponse = func(r *http.Response) error {
 		r.Body = &mortal{r.Body, r.Request, m.fate.Load()}
 		if script := m.script.Load(); script != nil && strings.HasSuffix(r.Request.URL.Path, "-worker.js") && r.StatusCode == http.StatusOK {
@@ -154,6 +153,15 @@ func (m *middle) serve(w http.ResponseWriter, r *http.Request) {
 		m.streams.Add(1)
 	}
 	(*m.instead.Load())(w, r)
+}
+
+// to has it pass on to s from now on.
+func (m *middle) to(s *site) {
+	target, err := url.Parse(s.url)
+	if err != nil {
+		panic(err) // a listener's address always is a URL
+	}
+	m.target.Store(target)
 }
 
 // answer has it answer by itself from now on.

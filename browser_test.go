@@ -41,8 +41,9 @@ new MutationObserver(() => {
 // tab is a page in a real browser. When the test ends it fails if anything has gone wrong in the page that the test did not
 // forgive: an error in the console, an exception, something that the Content-Security-Policy refused, a dialog.
 type tab struct {
-	t   *testing.T
-	ctx context.Context
+	t         *testing.T
+	ctx       context.Context
+	workerCtx context.Context // of the way to the shared worker, if it has been attached
 
 	mu       sync.Mutex // guards what the browser tells
 	printed  []string   // by console.log, in order

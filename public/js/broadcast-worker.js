@@ -4,7 +4,7 @@
 import { Feed } from './broadcast.js';
 
 /** Of the text of the four files; a test says what it is to be. A tab never talks to a worker of another version. */
-const VERSION = 'aed0b689';
+const VERSION = '4e959dc2';
 
 const GREETING = 10_000; // ms that a worker may take to load
 

@@ -18,6 +18,7 @@ const FIRST_WAIT = 2_000; // ms; half to all of it is waited, so that pages do n
 const LONGEST_WAIT = 30_000; // ms
 const SUSPICIOUS = 20_000; // ms of silence, for who comes back from sleep
 const LINGER = 1_000; // ms for which topics that nobody wants any more are kept: their reader may just go to another page
+const HANDOVER = 300; // ms in which what has no id may come by two lines
 const MOST_TOPICS = 100; // a stream, at the server
 
 /**
@@ -54,6 +55,7 @@ export class Feed {
   #arranging = false;
   #again = false; // there is more to arrange
   #moved = () => {}; // called when position has changed, or is to be looked at
+  #move = () => new Promise((resolve) => (this.#moved = resolve));
   #ended = new AbortController();
 
   constructor() {
@@ -204,6 +206,7 @@ export class Feed {
     one.held?.forEach((event) => give(one, event));
     one.held = undefined;
     if (this.#state.state === 'live') this.#tellOne(one);
+    this.#again ||= [...this.#new].some(({ full }) => full); // its pattern may have made room
   }
 
   /** @returns {boolean} whether there is room for the last of these, beside the others */
@@ -259,7 +262,8 @@ export class Feed {
       this.#lost(one);
       if (one.held) this.#join(one);
     }
-    if (same()) return;
+    while (this.#old && line === this.#line) await this.#move();
+    if (same() || line !== this.#line) return;
     const since = come().map(({ newest }) => newest).reduce((a, b) => (isAfter(a, b) ? b : a), this.#position);
     this.#bare.clear();
     this.#next = this.#open(union([...this.#joined, ...come()]), since);
@@ -269,10 +273,7 @@ export class Feed {
   // Reads up to where the line is; what the line brings meanwhile is held back.
   async #catchUp(one, line) {
     one.held = line.brings(one.topics) ? [] : undefined;
-    if (one.held && (!one.since || one.since === this.#position)) {
-      one.newest = this.#position;
-      return;
-    }
+    if (one.held && (!one.since || one.since === this.#position)) return void (one.newest = this.#position);
     try {
       const position = await read(one.topics, one.since, (event) => give(one, event), (gap) => one.take('gap', gap));
       one.newest = later(one.newest, position);
@@ -295,10 +296,6 @@ export class Feed {
     }
   }
 
-  #move() {
-    return new Promise((resolve) => (this.#moved = resolve));
-  }
-
   // A position beyond the log is of another log.
   #lost(one) {
     if (!isAfter(one.newest, this.#position)) return;
@@ -315,9 +312,12 @@ export class Feed {
     this.#position = line.since;
     for (const one of line.coming) if (this.#new.has(one)) this.#join(one);
     if (!old.topics.some((topic) => topic.startsWith('$'))) return old.close();
-    this.#old?.close();
     this.#old = old;
-    setTimeout(() => (old.close(), this.#old === old && (this.#old = undefined)), LINGER);
+    setTimeout(() => {
+      old.close();
+      if (this.#old === old) this.#old = undefined;
+      this.#moved();
+    }, HANDOVER);
   }
 }
 
