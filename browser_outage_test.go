@@ -305,22 +305,28 @@ func (b *tab) prints(said []string) {
 // A browser keeps a page that its visitor has left, for the way back, if it has the memory.
 func TestThePageMissesNothingWhileItsVisitorIsElsewhere(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "-demo=false")
-	b := browse(t)
-	b.openLive(s.url + "/")
-	said := s.say(nil, 3)
-	b.untilLast("event 3")
-	b.open(s.url + "/healthz")
-	s.waitFor(0)
-	said = s.say(said, 3)
-	eval[chromedp.Void](b, `history.back()`)
-	b.until("the page is back", `location.pathname === '/'`)
-	b.untilLive()
-	if len(b.messages()) == 0 {
-		t.Log("this browser did not keep the page")
-		said = nil
+	for _, way := range ways {
+		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, "-demo=false")
+			b := browse(t)
+			b.inject(way.script)
+			b.openLive(s.url + "/")
+			said := s.say(nil, 3)
+			b.untilLast("event 3")
+			b.open(s.url + "/healthz")
+			s.waitFor(0)
+			said = s.say(said, 3)
+			eval[chromedp.Void](b, `history.back()`)
+			b.until("the page is back", `location.pathname === '/'`)
+			b.untilLive()
+			if len(b.messages()) == 0 {
+				t.Log("this browser did not keep the page")
+				said = nil
+			}
+			said = s.say(said, 3)
+			b.untilLast(said[len(said)-1])
+			b.shows(said)
+		})
 	}
-	said = s.say(said, 3)
-	b.untilLast(said[len(said)-1])
-	b.shows(said)
 }

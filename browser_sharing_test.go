@@ -84,23 +84,21 @@ func TestTabsMissNothingWhileTheNetworkIsAway(t *testing.T) {
 	}
 }
 
-func TestTabsThatAreHiddenMissNothing(t *testing.T) {
+func TestATabThatWasFrozenMissesNothing(t *testing.T) {
 	t.Parallel()
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, "-demo=false")
-			all := tabs(t, 2, way.script)
+			all := tabs(t, 2, way.script+`document.addEventListener('freeze', () => (window.rested = true));`)
 			said := s.home(all)
-			call(all[1], page.BringToFront, cdp.Empty{})
-			said = s.say(said, 20)
-			call(all[0], page.BringToFront, cdp.Empty{})
-			untilAll(all, said)
-			for _, state := range []string{"frozen", "active"} {
-				call(all[1], page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: page.SetWebLifecycleStateState(state)})
+			for _, state := range []page.SetWebLifecycleStateState{"frozen", "active"} {
+				call(all[1], page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: state})
 				said = s.say(said, 20)
+				untilAll(all[:1], said)
 			}
 			untilAll(all, said)
+			all[1].until("it was frozen", `window.rested`)
 			for _, b := range all {
 				b.shows(said)
 			}

@@ -4,7 +4,7 @@
 import { Feed } from './broadcast.js';
 
 /** Of the text of the four files; a test says what it is to be. A tab never talks to a worker of another version. */
-const VERSION = '4e959dc2';
+const VERSION = 'f8fa17d4';
 
 const GREETING = 10_000; // ms that a worker may take to load
 
@@ -30,7 +30,7 @@ export class Shared {
     }
     this.#port.onmessage = ({ data }) => {
       if (data.version === VERSION) this.#greeted(data.life, clearTimeout(unheard));
-      else if (data.version) this.#lost(false);
+      else if (data.version) this.#lost((page.shared = false));
       else if (data.number) this.#page.deliver(data.number, data.name, data.detail, data.position);
       else this.asked = false; // an answer to a ping
     };

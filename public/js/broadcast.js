@@ -111,9 +111,9 @@ export class Feed {
   // Those who begin at the same place begin together.
   #connect() {
     this.#stop();
+    this.#tell('connecting');
     if (!this.#joined.size) this.#position = [...this.#new].find((one) => this.#room([one]))?.since ?? '';
     for (const one of this.#new) if (one.since === this.#position && this.#room([...this.#joined, one])) this.#join(one);
-    this.#tell('connecting');
     if (this.#joined.size) this.#line = this.#open(union(this.#joined), this.#position);
   }
 
@@ -205,7 +205,8 @@ export class Feed {
     this.#joined.add(one);
     one.held?.forEach((event) => give(one, event));
     one.held = undefined;
-    if (this.#state.state === 'live') this.#tellOne(one);
+    one.known = this.#state.state === 'live';
+    if (one.known) this.#tellOne(one);
     this.#again ||= [...this.#new].some(({ full }) => full); // its pattern may have made room
   }
 
