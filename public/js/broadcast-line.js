@@ -113,3 +113,8 @@ export function isAfter(a, b) {
   const [bTime, bSequence] = b.split('-').map(BigInt);
   return aTime === bTime ? aSequence > bSequence : aTime > bTime;
 }
+
+/** @param {string} a an id or '' @param {string} b an id or '' @returns {string} */
+export function later(a, b) {
+  return a && b && isAfter(b, a) ? b : a || b;
+}

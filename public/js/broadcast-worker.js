@@ -4,7 +4,7 @@
 import { Feed } from './broadcast.js';
 
 /** Of the text of the four files; a test says what it is to be. A tab never talks to a worker of another version. */
-const VERSION = 'f8fa17d4';
+const VERSION = 'afa9ceaa';
 
 const GREETING = 10_000; // ms that a worker may take to load
 

@@ -3,7 +3,7 @@
 // shared worker, broadcast-worker.js, holds a Feed for all of them. Where there is none each tab has a Feed of its own, four
 // at most. To have it elsewhere, copy the four files.
 
-import { isAfter, isID, Line, read, Refused, takes } from './broadcast-line.js';
+import { isAfter, isID, later, Line, read, Refused, takes } from './broadcast-line.js';
 import { page } from './broadcast-tab.js';
 
 /** @typedef {{id: string, topic: string, type: string, time: string, data: string}} StreamEvent
@@ -17,8 +17,7 @@ import { page } from './broadcast-tab.js';
 const FIRST_WAIT = 2_000; // ms; half to all of it is waited, so that pages do not come back together
 const LONGEST_WAIT = 30_000; // ms
 const SUSPICIOUS = 20_000; // ms of silence, for who comes back from sleep
-const LINGER = 1_000; // ms for which topics that nobody wants any more are kept: their reader may just go to another page
-const HANDOVER = 300; // ms in which what has no id may come by two lines
+const LINGER = 1_000; // ms for which topics are kept whose reader may just go to another page, and a line behind the next
 const MOST_TOPICS = 100; // a stream, at the server
 
 /**
@@ -47,7 +46,7 @@ export class Feed {
   #line; // the stream
   #next; // the one that is to take its place, with other topics
   #old; // the one whose place it took, until all that has no id has come by both
-  #bare = new Map(); // how much more often an event without id, by its text, came by the older line than by the newer
+  #late = []; // events without id that the line has brought, as long as the old one comes first with them
   #position = ''; // everything up to here was received, of the line's topics
   #state = { state: 'connecting', attempt: 0, seconds: 0 };
   #failed = 0; // tries in a row
@@ -101,9 +100,9 @@ export class Feed {
   }
 
   #stop() {
-    for (const line of [this.#line, this.#next, this.#old]) line?.close();
-    this.#line = this.#next = this.#old = undefined;
-    this.#bare.clear();
+    this.#endOld();
+    for (const line of [this.#line, this.#next]) line?.close();
+    this.#line = this.#next = undefined;
     clearTimeout(this.#timer);
     this.#moved();
   }
@@ -119,12 +118,12 @@ export class Feed {
 
   #open(topics, since) {
     const line = new Line(topics, since, (...said) => this.#hear(line, ...said));
+    line.skip = new Map(); // how often it is to bring an event without id, by its text, that came before
     return line;
   }
 
   #hear(line, name, data, id, text) {
-    const older = line === this.#old || (line === this.#line && this.#next);
-    if (name === 'message' && data && !data.id) this.#bareMessage(data, text, older);
+    if (name === 'message' && data && !data.id) this.#bare(line, data, text);
     if (line === this.#next) this.#change();
     if (line !== this.#line) return;
     if (name === 'broken') return this.#broken();
@@ -164,11 +163,21 @@ export class Feed {
     for (const one of this.#new) if (wants(one, event)) one.held?.push(event);
   }
 
-  // Such an event comes by both lines while one takes the other's place.
-  #bareMessage(event, text, older) {
-    const more = this.#bare.get(text) ?? 0;
-    if (this.#next || this.#old || more > 0) this.#bare.set(text, more + (older ? 1 : -1));
-    if (older ? more >= 0 : more <= 0) this.#message(event);
+  // An event without id comes by both lines while one takes the other's place: by the newer one, what the older has not brought.
+  #bare(line, event, text) {
+    const newer = this.#next ?? this.#line;
+    if (line !== newer) newer.skip.set(text, (newer.skip.get(text) ?? 0) + 1);
+    else if (this.#old) return this.#late.push([event, text]);
+    const skip = line.skip.get(text);
+    if (!skip) return this.#message(event);
+    return skip > 1 ? line.skip.set(text, skip - 1) : line.skip.delete(text);
+  }
+
+  #endOld() {
+    this.#old?.close();
+    this.#old = undefined;
+    for (const [event, text] of this.#late.splice(0)) this.#bare(this.#line, event, text);
+    this.#moved();
   }
 
   #broken() {
@@ -266,7 +275,6 @@ export class Feed {
     while (this.#old && line === this.#line) await this.#move();
     if (same() || line !== this.#line) return;
     const since = come().map(({ newest }) => newest).reduce((a, b) => (isAfter(a, b) ? b : a), this.#position);
-    this.#bare.clear();
     this.#next = this.#open(union([...this.#joined, ...come()]), since);
     this.#next.coming = come();
     while (this.#next && line === this.#line) await this.#move();
@@ -314,11 +322,7 @@ export class Feed {
     for (const one of line.coming) if (this.#new.has(one)) this.#join(one);
     if (!old.topics.some((topic) => topic.startsWith('$'))) return old.close();
     this.#old = old;
-    setTimeout(() => {
-      old.close();
-      if (this.#old === old) this.#old = undefined;
-      this.#moved();
-    }, HANDOVER);
+    setTimeout(() => this.#old === old && this.#endOld(), LINGER);
   }
 }
 
@@ -337,11 +341,6 @@ function give(one, event) {
   if (event.id && one.newest && !isAfter(event.id, one.newest)) return;
   one.newest = event.id || one.newest;
   one.take('event', event, event.id);
-}
-
-// Of two ids, of which either may be ''.
-function later(a, b) {
-  return a && b && isAfter(b, a) ? b : a || b;
 }
 
 /** @returns {number} ms to wait after that many tries have failed */
