@@ -121,10 +121,13 @@ func standBetween(t *testing.T, s *site) *middle {
 	quiet := log.New(io.Discard, "", 0)
 	m := &middle{}
 	m.upstream = &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(m.target.Load()) },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(m.target.Load())
+			r.Out.Header.Del("Accept-Encoding") // a script goes before what comes
+		},
 		FlushInterval: -1,
 		ErrorLog:      quiet,
-		Transport:     &http.Transport{},
+		Transport:     &http.Transport{DisableCompression: true},
 	}
 	m.to(s)
 	m.upstream.ModifyResponse = func(r *http.Response) error {

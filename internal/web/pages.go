@@ -2,17 +2,12 @@ package web
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
+	"compress/gzip"
 	"fmt"
-	"io/fs"
-	"mime"
 	"net/http"
 	"net/url"
-	"path"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/kataras/golog"
 	"github.com/kataras/iris/v12"
@@ -24,21 +19,8 @@ import (
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; " +
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// workerPolicy is of the script of a worker, which has a policy of its own and not that of its page.
-const workerPolicy = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
-
-// asset is a file that browsers fetch.
-type asset struct {
-	body        []byte
-	contentType string
-	etag        string
-	policy      string // its Content-Security-Policy, for mini.html and workers
-}
-
 // plainHost is a host that means nothing else to a shell: visitors are to copy it into one.
 var plainHost = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]+$`)
-
-var inlineScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
 
 // prepare reads the views and the public files, and makes what New's handlers need.
 func (s *Site) prepare(app *iris.Application) error {
@@ -54,29 +36,9 @@ func (s *Site) prepare(app *iris.Application) error {
 				"in small letters and without the scheme's own port, with commas between them", origin)
 		}
 	}
-	s.assets = map[string]asset{}
-	return fs.WalkDir(s.Public, ".", func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		body, err := fs.ReadFile(s.Public, file)
-		s.assets[file] = newAsset(file, body)
-		return err
-	})
-}
-
-func newAsset(file string, body []byte) asset {
-	sum := sha256.Sum256(body)
-	a := asset{body: body, contentType: mime.TypeByExtension(path.Ext(file)), etag: fmt.Sprintf(`"%x"`, sum[:12])}
-	if strings.HasSuffix(file, "-worker.js") {
-		a.policy = workerPolicy
-	}
-	if script := inlineScript.FindSubmatch(body); script != nil {
-		hash := sha256.Sum256(script[1])
-		a.policy = fmt.Sprintf("default-src 'none'; script-src 'sha256-%s'; img-src data:; connect-src 'self'; frame-ancestors 'none'",
-			base64.StdEncoding.EncodeToString(hash[:]))
-	}
-	return a
+	var err error
+	s.assets, err = loadAssets(s.Public)
+	return err
 }
 
 // home is the live table.
@@ -125,37 +87,24 @@ func (s *Site) page(ctx iris.Context, view, title string, data iris.Map) {
 	}
 }
 
-// render renders a view whole before anything of it is sent.
+// render renders a view whole before anything of it is sent. No page holds a secret that its compressed length could tell of
+// (BREACH): what a visitor is known by is in a cookie alone.
 func render(ctx iris.Context, status int, view string, data iris.Map) error {
 	var page bytes.Buffer
 	if err := ctx.Application().View(&page, view, "main", data); err != nil {
 		return err
 	}
+	body := page.Bytes()
 	setHeader(ctx, "Content-Security-Policy", pagePolicy)
 	setHeader(ctx, "Content-Type", "text/html; charset=utf-8")
+	ctx.ResponseWriter().Header().Add("Vary", "Accept-Encoding")
+	if len(body) >= worthCompressing && acceptsGzip(ctx.Request()) {
+		setHeader(ctx, "Content-Encoding", "gzip")
+		body = compress(body, gzip.DefaultCompression)
+	}
 	ctx.StatusCode(status)
-	if _, err := ctx.Write(page.Bytes()); err != nil {
+	if _, err := ctx.Write(body); err != nil {
 		golog.Debugf("Answering: %v", err) // the client has gone
 	}
 	return nil
-}
-
-func (s *Site) mini(ctx iris.Context) { s.serve(ctx, "mini.html") }
-func (s *Site) icon(ctx iris.Context) { s.serve(ctx, "icon.svg") }
-func (s *Site) file(ctx iris.Context) { s.serve(ctx, ctx.Params().Get("file")) }
-
-// serve answers with a public file. Browsers keep it and ask each time whether it is still the one.
-func (s *Site) serve(ctx iris.Context, file string) {
-	a, ok := s.assets[file]
-	if !ok {
-		Fail(ctx, stream.Errorf(stream.NotFound, "There is no such file. The page at / shows what there is."))
-		return
-	}
-	if a.policy != "" {
-		setHeader(ctx, "Content-Security-Policy", a.policy)
-	}
-	setHeader(ctx, "Content-Type", a.contentType)
-	setHeader(ctx, "Cache-Control", "no-cache")
-	setHeader(ctx, "ETag", a.etag)
-	http.ServeContent(ctx.ResponseWriter(), ctx.Request(), file, time.Time{}, bytes.NewReader(a.body))
 }
