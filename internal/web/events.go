@@ -209,13 +209,19 @@ func (s *Site) publish(ctx iris.Context) {
 	}{ids[0], event.Topic})
 }
 
+// writable reads the name of a topic that one may publish to.
+func writable(name string) (stream.Topic, error) {
+	topic, err := stream.ParseTopic(name)
+	if reason, taken := own[name]; err == nil && (taken || topic.Internal()) {
+		err = stream.Errorf(stream.Forbidden, "%s", strings.TrimSpace("The server alone speaks on this topic. "+reason))
+	}
+	return topic, err
+}
+
 func (s *Site) parseEvent(ctx iris.Context) (e stream.Event, err error) {
 	r := ctx.Request()
-	if e.Topic, err = stream.ParseTopic(strings.TrimPrefix(r.URL.Path, "/events/")); err != nil {
+	if e.Topic, err = writable(strings.TrimPrefix(r.URL.Path, "/events/")); err != nil {
 		return e, err
-	}
-	if reason, taken := own[e.Topic.String()]; taken || e.Topic.Internal() {
-		return e, stream.Errorf(stream.Forbidden, "%s", strings.TrimSpace("The server alone speaks on this topic. "+reason))
 	}
 	query, err := parseQuery(r)
 	if err != nil {

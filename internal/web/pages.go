@@ -43,15 +43,8 @@ func (s *Site) prepare(app *iris.Application) error {
 
 // home is the live table.
 func (s *Site) home(ctx iris.Context) {
-	r := ctx.Request()
-	origin := r.Host
-	if !plainHost.MatchString(origin) {
-		origin = "localhost:8080"
-	}
-	if r.TLS != nil {
-		origin = "https://" + origin
-	}
-	s.page(ctx, "home", "Iris Broadcast", iris.Map{"Curl": "curl -d hello " + origin + "/events/news"})
+	host := strings.TrimPrefix(origin(ctx.Request()), "http://")
+	s.page(ctx, "home", "Iris Broadcast", iris.Map{"Curl": "curl -d hello " + host + "/events/news"})
 }
 
 // pingPage shows the named event, from now on.

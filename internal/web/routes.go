@@ -64,6 +64,9 @@ func New(s Site) (http.Handler, error) {
 	app.Post("/comments", s.mayWrite, s.postComment)
 	app.Post("/comments/{id}/like", s.mayWrite, s.postLike)
 
+	get("/watch", s.watchPage)
+	app.Post("/watch", s.mayWrite, s.postWatched)
+
 	get("/ping", s.pingPage)
 	get("/time", s.timePage)
 

@@ -9,15 +9,16 @@ const PATIENCE = 20_000; // ms
  * @param {object} [options]
  * @param {string} [options.method]
  * @param {any} [options.body] is sent as JSON
+ * @param {string} [options.text] is sent as it is
  * @returns {Promise<any>} what was answered
  * @throws {Error} whose message is for the visitor: of a problem (RFC 9457) its detail
  */
-export async function request(url, { method = 'GET', body } = {}) {
+export async function request(url, { method = 'GET', body, text: plain } = {}) {
   const headers = { Accept: 'application/json' };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   let response, text;
   try {
-    response = await fetch(url, { method, headers, body: JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE) });
+    response = await fetch(url, { method, headers, body: plain ?? JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE) });
     text = await response.text();
   } catch {
     throw new Error('The server cannot be reached. Please try again in a moment.');

@@ -1,0 +1,107 @@
+// <live-watch query="topic=jobs/7" named>: whatever arrives on the page's stream, as a table, charts and progress. `named`
+// is for several topics. Events are kept as they come, and drawn once a frame.
+
+import { isAfter, isID } from './broadcast-line.js';
+import { LiveElement } from './live-element.js';
+import { Columns, isRecord, read } from './watch-data.js';
+import { Entries, Waiting } from './watch-entries.js';
+import { Gap } from './watch-gap.js';
+import { Numbers } from './watch-numbers.js';
+import { Rows } from './watch-rows.js';
+import { Runs } from './watch-runs.js';
+import { stored } from './watch-stored.js';
+import { Tools } from './watch-tools.js';
+
+class LiveWatch extends LiveElement {
+  #newest = ''; // id
+  #others = new Set(); // fields that are shown as progress
+
+  connectedCallback() {
+    super.connectedCallback();
+    if (this.entries) return; // moved within the page
+    const found = stored(this.querySelector('tbody'));
+    this.entries = new Entries();
+    this.waiting = new Waiting();
+    this.columns = new Columns();
+    this.numbers = new Numbers();
+    this.runs = new Runs(this.querySelector('.runs'), this.querySelector('template.run'));
+    this.rows = new Rows(this, this.entries, { columns: this.columns, named: this.hasAttribute('named') });
+    this.tools = new Tools(this);
+    this.gaps = new Gap(this.getAttribute('query'), (event) => this.#arrived(event));
+    for (const event of found) this.#arrived(event);
+    this.tools.seen = 0; // what was stored has no rate
+  }
+
+  // All topics of the page's stream, whatever they are called.
+  handleEvent({ type, detail }) {
+    if (type === 'live-event' && !this.gaps.hold(detail)) this.#arrived(detail);
+    if (type === 'live-gap') {
+      this.#newest = ''; // the log may have begun anew
+      this.#arrived();
+      this.gaps.fetch(this.stream);
+    }
+  }
+
+  /** @param {import('./broadcast.js').StreamEvent} [event] none is a gap */
+  #arrived(event) {
+    if (event && isID(event.id)) {
+      if (this.#newest && !isAfter(event.id, this.#newest)) return;
+      this.#newest = event.id;
+    } else if (event) {
+      event.time = new Date().toISOString(); // it is not stored, and came as it happened
+    }
+    this.tools.seen += 1;
+    if (this.tools.paused) this.waiting.hold(event);
+    else this.#show(event);
+    this.later();
+  }
+
+  #show(event) {
+    if (!event && this.entries.all.last()?.gap) return;
+    this.entries.add(event);
+    if (!event) return;
+    if (event.type) this.rows.filler.typed = true;
+    const value = read(event.data);
+    if (isRecord(value)) {
+      this.columns.see(value);
+      const share = this.runs.see(event, value);
+      if (share !== undefined) this.#others.add(share);
+    }
+    if (isRecord(value) || typeof value === 'number') this.numbers.see(event, value);
+  }
+
+  resume() {
+    for (const event of this.waiting.release()) this.#show(event);
+    this.later();
+  }
+
+  later() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      this.#draw();
+    });
+  }
+
+  #draw() {
+    if (!this.tools.paused) {
+      this.rows.draw();
+      this.runs.draw();
+      this.#chart();
+    }
+    this.tools.draw();
+  }
+
+  // What draws is fetched when there is something to draw.
+  async #chart() {
+    if (this.charts) this.charts.draw(this.#others);
+    else if (this.numbers.version > 1 && !this.loading) {
+      this.loading = true;
+      document.head.append(Object.assign(document.createElement('link'), { rel: 'stylesheet', href: '/public/vendor/uplot/uPlot.min.css' }));
+      const { Charts } = await import('./watch-charts.js');
+      this.charts = new Charts(this.querySelector('.charts'), this.querySelector('template.chart'), this.numbers);
+      this.later();
+    }
+  }
+}
+
+customElements.define('live-watch', LiveWatch);

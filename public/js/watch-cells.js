@@ -1,0 +1,99 @@
+// The heading and the cells of the table of a page that watches topics.
+
+import { Columns, cell, inOneLine, isRecord, readExact } from './watch-data.js';
+
+const [NARROW, WIDE] = [7, 32]; // characters that a column of a field has room for, at least and at most
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hourCycle: 'h23' });
+
+export class RowFiller {
+  #drawn; // what the heading shows
+  #widths = new Map(); // characters, by field
+  typed = false; // some event has a type
+
+  /** @param {HTMLElement} place @param {boolean} options.named the rows say of which topic they are */
+  constructor(place, { columns, named }) {
+    this.columns = columns;
+    this.named = named;
+    this.table = place.querySelector('table');
+    this.row = place.querySelector('template.row').content.firstElementChild;
+    this.gapRow = place.querySelector('template.gap-row').content.firstElementChild;
+  }
+
+  /** The heading, for the columns that there are now. */
+  head() {
+    const shape = `${this.columns.version} ${this.typed} ${[...this.#widths.values()]}`;
+    if (shape === this.#drawn) return;
+    this.#drawn = shape;
+    const { names, more } = this.columns;
+    const columns = [{ title: 'Time', width: 15, kind: 'when' }];
+    if (this.named) columns.push({ title: 'Topic', width: 18 });
+    if (this.typed) columns.push({ title: 'Type', width: 13 });
+    for (const name of names) columns.push({ title: inOneLine(name) || '""', width: Math.max(this.#widths.get(name) ?? NARROW, Math.min(name.length, WIDE)) + 3 });
+    if (more) columns.push({ title: `${more} more`, width: WIDE });
+    if (!names.length) columns.push({ title: 'Data', width: WIDE });
+    this.span = Math.max(1, names.length + (more ? 1 : 0));
+    this.table.tHead.rows[0].replaceChildren(...columns.map(heading));
+    this.table.querySelector('colgroup').replaceChildren(...columns.map(({ width }, i) => column(i < columns.length - 1 && width)));
+    this.table.style.minInlineSize = `${columns.reduce((sum, { width }) => sum + width, 0)}ch`;
+  }
+
+  /** @param {HTMLTableRowElement} [row] one to use again @returns {HTMLTableRowElement} */
+  fill(entry, row = (entry.gap ? this.gapRow : this.row).cloneNode(true)) {
+    const shape = `${entry.n} ${this.columns.version} ${this.typed}`;
+    if (row.shape === shape) return row;
+    row.shape = shape;
+    if (entry.gap) row.cells[0].colSpan = this.span + 1 + this.named + this.typed;
+    else this.#cells(row, entry.event);
+    return row;
+  }
+
+  #cells(row, event) {
+    const time = row.querySelector('time');
+    time.dateTime = event.time;
+    time.textContent = clock.format(new Date(event.time));
+    const cells = [];
+    if (this.named) cells.push({ text: event.topic, kind: 'topic' });
+    if (this.typed) cells.push({ text: event.type, kind: 'type' });
+    const record = readExact(event.data);
+    if (isRecord(record)) cells.push(...this.#fields(record));
+    else cells.push({ text: inOneLine(event.data), kind: typeof record === 'number' ? 'text number' : 'text', span: this.span });
+    while (row.cells.length > cells.length + 1) row.deleteCell(-1);
+    while (row.cells.length < cells.length + 1) row.insertCell();
+    cells.forEach(({ text, kind, span = 1 }, i) => {
+      const place = row.cells[i + 1];
+      place.textContent = text;
+      place.className = kind;
+      place.colSpan = span;
+    });
+  }
+
+  #fields(record) {
+    const { names, more } = this.columns;
+    const cells = names.map((name) => cell(Object.hasOwn(record, name) ? record[name] : undefined));
+    cells.forEach(({ text }, i) => {
+      const width = Math.min(text.length, WIDE);
+      if (width > (this.#widths.get(names[i]) ?? NARROW)) this.#widths.set(names[i], width);
+    });
+    if (more) {
+      const rest = this.columns.rest(record);
+      cells.push(Object.keys(rest).length ? cell(rest) : cell(undefined));
+    }
+    if (!names.length) cells.push(cell(record)); // {}
+    return cells;
+  }
+}
+
+function heading({ title, kind = '' }) {
+  const made = document.createElement('th');
+  made.scope = 'col';
+  made.textContent = made.title = title;
+  made.className = kind;
+  return made;
+}
+
+function column(width) {
+  const made = document.createElement('col');
+  if (width) made.style.inlineSize = `${width}ch`;
+  return made;
+}

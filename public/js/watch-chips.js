@@ -1,0 +1,45 @@
+// Which fields are drawn: a button for each, pressed for those that are.
+
+const AT_FIRST = 4; // charts, until the reader chooses others
+
+export class Chips {
+  #buttons = new Map();
+  chosen = new Set();
+
+  /** @param {HTMLElement} place @param {() => void} changed */
+  constructor(place, changed) {
+    this.place = place;
+    this.changed = changed;
+  }
+
+  /** No field has been worth a chart so far. */
+  get empty() {
+    return !this.used;
+  }
+
+  /** @param {{name: string, dull: boolean}[]} fields @param {Set<string>} others shown in another way @returns {boolean} whether there are new ones */
+  offer(fields, others) {
+    let changed = false;
+    for (const { name, dull } of fields) {
+      if (this.#buttons.has(name)) continue;
+      changed = true;
+      if (!dull && !others.has(name) && this.chosen.size < AT_FIRST) this.chosen.add(name);
+      this.used ||= this.chosen.size > 0;
+      this.#buttons.set(name, this.#button(name));
+    }
+    this.place.hidden = this.#buttons.size < 2;
+    return changed;
+  }
+
+  #button(name) {
+    const made = Object.assign(document.createElement('button'), { type: 'button', textContent: name.slice(0, 40) || '""', title: name.slice(0, 300) });
+    made.ariaPressed = this.chosen.has(name);
+    made.onclick = () => {
+      if (!this.chosen.delete(name)) this.chosen.add(name);
+      made.ariaPressed = this.chosen.has(name);
+      this.changed();
+    };
+    this.place.append(made);
+    return made;
+  }
+}

@@ -1,0 +1,65 @@
+// All of one event: what it is, its data with line breaks, and each of its fields, to be read and to be copied.
+
+import { copy } from './clipboard.js';
+import { isRecord, pretty, readExact } from './watch-data.js';
+import { showTime } from './times.js';
+
+const FIELDS = 200; // shown one by one
+const LONGEST = 500_000; // characters shown; what is copied is whole
+
+export class EventDialog {
+  /** @param {HTMLDialogElement} dialog @param {HTMLTemplateElement} fieldRow */
+  constructor(dialog, fieldRow) {
+    this.dialog = dialog;
+    this.fieldRow = fieldRow;
+    dialog.querySelector('.close').onclick = () => dialog.close();
+    dialog.onclick = ({ target }) => target === dialog && dialog.close(); // beside it
+  }
+
+  /** @param {import('./broadcast.js').StreamEvent} event */
+  show(event) {
+    const { dialog } = this;
+    const { id, topic, type, time, data } = event;
+    const set = (selector, text) => (dialog.querySelector(selector).textContent = text);
+    set('#event-title', type || 'Event');
+    set('.facts .topic', topic);
+    set('.facts .type', type || 'message');
+    set('.facts .id', id || 'none: it is not stored');
+    showTime(dialog.querySelector('.facts time'), time, { seconds: true });
+    const text = pretty(data);
+    set('.text', text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
+    this.#copies('.copy-data', 'Copy data', () => data);
+    this.#copies('.copy-event', 'Copy event as JSON', () => JSON.stringify({ id, topic, type, time, data: readExact(data) ?? data }, null, 2));
+    this.#fields(readExact(data));
+    dialog.showModal();
+    dialog.querySelector('.dialog').scrollTop = dialog.querySelector('.text').scrollTop = 0;
+  }
+
+  #fields(record) {
+    const entries = isRecord(record) ? Object.entries(record).slice(0, FIELDS) : [];
+    this.dialog.querySelector('.fields-of').hidden = entries.length === 0;
+    this.dialog.querySelector('.fields-of tbody').replaceChildren(...entries.map(([name, value]) => {
+      const row = this.fieldRow.content.firstElementChild.cloneNode(true);
+      const json = JSON.stringify(value);
+      row.querySelector('th').textContent = name || '""';
+      row.querySelector('.field-value').textContent = json.length > LONGEST / 100 ? `${json.slice(0, LONGEST / 100)}…` : json;
+      const button = row.querySelector('button');
+      button.ariaLabel = `Copy ${name}`;
+      this.#button(button, button.querySelector('span'), 'Copy', () => json);
+      return row;
+    }));
+  }
+
+  #copies(selector, label, text) {
+    const button = this.dialog.querySelector(selector);
+    this.#button(button, button.querySelector('span'), label, text);
+  }
+
+  #button(button, words, label, text) {
+    words.textContent = label;
+    button.onclick = async () => {
+      words.textContent = (await copy(text(), this.dialog)) ? 'Copied' : 'Not copied';
+      setTimeout(() => (words.textContent = label), 2_000); // ms
+    };
+  }
+}

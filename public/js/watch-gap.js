@@ -1,0 +1,37 @@
+// After a gap: what is stored now is fetched, and what arrives meanwhile takes its place among it.
+
+import { isAfter, isID } from './broadcast-line.js';
+
+const SNAPSHOT = 1_000; // events, the most that a list has
+const MOST = 10_000; // events held
+
+export class Gap {
+  #held; // while the list is on its way
+
+  /** @param {string} query the topics, for a URL @param {(event: object) => void} arrived is called with each event, in order */
+  constructor(query, arrived) {
+    this.url = `/events?${query}&last=${SNAPSHOT}`;
+    this.arrived = arrived;
+  }
+
+  /** @returns {boolean} whether the event waits for the list */
+  hold(event) {
+    if (!this.#held) return false;
+    this.#held.push(event);
+    if (this.#held.length > MOST) this.#held.shift();
+    return true;
+  }
+
+  /** @param {{refresh: (url: string, show: (list: object) => void) => void}} stream */
+  fetch(stream) {
+    if (this.#held) return;
+    this.#held = [];
+    stream.refresh(this.url, ({ events }) => {
+      const held = this.#held;
+      this.#held = undefined;
+      const byID = new Map([...events, ...held].filter(({ id }) => isID(id)).map((event) => [event.id, event]));
+      const inOrder = [...byID.values()].sort((a, b) => (isAfter(a.id, b.id) ? 1 : -1));
+      for (const event of [...inOrder, ...held.filter(({ id }) => !isID(id))]) this.arrived(event);
+    });
+  }
+}
