@@ -158,6 +158,7 @@ func (s *site) populate() {
 		s.log.Append(s.t.Context(), stream.Event{Topic: stream.MustTopic("time"), Data: "The time is " + at.Format(time.UnixDate)},
 			stream.Event{Topic: stream.MustTopic("ping"), Type: stream.MustType("ping"), Data: fmt.Sprint(at.Unix())})
 	}
+	s.populateWatched()
 }
 
 // SCREENSHOTS, in the environment, is a directory that this test writes pictures of the pages to.
@@ -192,10 +193,15 @@ func TestPagesFitTheirWindow(t *testing.T) {
 			b.fits()
 			b.picture("home-" + name)
 			for page, path := range map[string]string{"mini-": "/mini", "error-": "/nothing-here", "comments-": "/comments",
-				"audits-": "/audits", "ping-": "/ping", "time-": "/time"} {
+				"audits-": "/audits", "ping-": "/ping", "time-": "/time", "watch-choose-": "/watch", "watch-empty-": "/watch?topic=silent",
+				"watch-text-": "/watch?topic=words", "watch-table-": "/watch?topic=orders", "watch-charts-": "/watch?topic=sensors/*",
+				"watch-progress-": "/watch?topic=jobs", "watch-topics-": "/watch?topic=news&topic=orders&topic=words&topic=nothing/at/all/*"} {
 				b.open(home + path)
-				if page != "mini-" && page != "error-" {
+				if page != "mini-" && page != "error-" && page != "watch-choose-" {
 					b.untilLive()
+				}
+				if strings.HasPrefix(page, "watch-charts") {
+					b.until("charts are drawn", `document.querySelectorAll(".charts canvas").length >= 3`)
 				}
 				b.fits()
 				b.picture(page + name)

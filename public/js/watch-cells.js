@@ -3,12 +3,14 @@
 import { Columns, cell, inOneLine, isRecord, readExact } from './watch-data.js';
 
 const [NARROW, WIDE] = [7, 32]; // characters that a column of a field has room for, at least and at most
+const PADDING = 4; // characters
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hourCycle: 'h23' });
 
 export class RowFiller {
   #drawn; // what the heading shows
   #widths = new Map(); // characters, by field
+  #numbers = new Set(); // fields whose heading stands over numbers
   typed = false; // some event has a type
 
   /** @param {HTMLElement} place @param {boolean} options.named the rows say of which topic they are */
@@ -22,19 +24,19 @@ export class RowFiller {
 
   /** The heading, for the columns that there are now. */
   head() {
-    const shape = `${this.columns.version} ${this.typed} ${[...this.#widths.values()]}`;
+    const shape = `${this.columns.version} ${this.typed} ${[...this.#widths.values()]} ${this.#numbers.size}`;
     if (shape === this.#drawn) return;
     this.#drawn = shape;
     const { names, more } = this.columns;
-    const columns = [{ title: 'Time', width: 15, kind: 'when' }];
-    if (this.named) columns.push({ title: 'Topic', width: 18 });
+    const columns = [{ title: 'Time', width: 16, kind: 'when' }];
+    if (this.named) columns.push({ title: 'Topic', width: 20 });
     if (this.typed) columns.push({ title: 'Type', width: 13 });
-    for (const name of names) columns.push({ title: inOneLine(name) || '""', width: Math.max(this.#widths.get(name) ?? NARROW, Math.min(name.length, WIDE)) + 3 });
+    for (const name of names) columns.push({ title: inOneLine(name) || '""', kind: this.#numbers.has(name) ? 'number' : '', width: Math.max(this.#widths.get(name) ?? NARROW, Math.min(name.length, WIDE)) + PADDING });
     if (more) columns.push({ title: `${more} more`, width: WIDE });
-    if (!names.length) columns.push({ title: 'Data', width: WIDE });
+    if (!names.length) columns.push({ title: 'Data', width: 12 });
     this.span = Math.max(1, names.length + (more ? 1 : 0));
     this.table.tHead.rows[0].replaceChildren(...columns.map(heading));
-    this.table.querySelector('colgroup').replaceChildren(...columns.map(({ width }, i) => column(i < columns.length - 1 && width)));
+    this.table.querySelector('colgroup').replaceChildren(...columns.map(({ width }, i) => column((names.length || i < columns.length - 1) && width)));
     this.table.style.minInlineSize = `${columns.reduce((sum, { width }) => sum + width, 0)}ch`;
   }
 
@@ -71,8 +73,9 @@ export class RowFiller {
   #fields(record) {
     const { names, more } = this.columns;
     const cells = names.map((name) => cell(Object.hasOwn(record, name) ? record[name] : undefined));
-    cells.forEach(({ text }, i) => {
+    cells.forEach(({ text, kind }, i) => {
       const width = Math.min(text.length, WIDE);
+      if (kind === 'number') this.#numbers.add(names[i]);
       if (width > (this.#widths.get(names[i]) ?? NARROW)) this.#widths.set(names[i], width);
     });
     if (more) {

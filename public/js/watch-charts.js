@@ -67,11 +67,12 @@ class Chart {
     const { field } = this;
     if (field.lines.size !== this.lines) this.#make();
     this.plot.setData([field.times, ...field.lines.values()]);
-    const values = [...field.lines.values()].flat().filter((value) => value !== null);
-    const latest = [...field.lines.values()].map((values) => values.at(-1)).find((value) => value != null);
-    const [least, most] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
-    this.figure.querySelector('.value').textContent = short(latest);
-    this.place.ariaLabel = `${field.name}: now ${short(latest)}, from ${short(least)} to ${short(most)}`;
+    const latest = [...field.lines.values()].map((values) => short(values.findLast((value) => value !== null)));
+    this.figure.querySelector('.value').textContent = latest.length > 1 ? '' : latest[0];
+    const topics = [...field.lines.keys()];
+    this.figure.querySelectorAll('.legend b').forEach((place, i) => (place.textContent = latest[i]));
+    const { min, max } = this.plot.scales.y;
+    this.place.ariaLabel = `${field.name}: now ${topics.map((topic, i) => `${latest[i]} (${topic})`).join(', ')}; the axis goes from ${short(min)} to ${short(max)}`;
   }
 
   #make() {
@@ -80,13 +81,12 @@ class Chart {
     const topics = [...this.field.lines.keys()];
     const axis = { stroke: colour('--muted'), font: '11px system-ui, sans-serif', grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false } };
     this.plot = new uPlot({
-      width: this.width, height: HIGH, legend: { show: false }, cursor: { show: false }, padding: [8, 4, 0, 0],
-      axes: [{ ...axis, grid: { show: false }, space: 90, size: 26 }, { ...axis, size: 52, space: 36, values: (_, ticks) => ticks.map(short) }],
+      width: this.width, height: HIGH, legend: { show: false }, cursor: { show: false }, padding: [8, 22, 0, 0],
+      axes: [{ ...axis, grid: { show: false }, space: 80, size: 24, incrs: SECONDS, values: (_, ticks) => ticks.map(moment) }, { ...axis, size: 52, space: 36, values: (_, ticks) => ticks.map(short) }],
       series: [{}, ...topics.map((label, i) => ({ label, stroke: colour(LINES[i]), width: 2, spanGaps: true, points: { show: false },
         fill: topics.length === 1 ? `${colour(LINES[i])}22` : undefined }))],
     }, [this.field.times, ...this.field.lines.values()], this.place);
-    const legend = topics.map((topic, i) => Object.assign(document.createElement('span'), { textContent: topic, className: `of-${i + 1}` }));
-    this.figure.querySelector('.legend').replaceChildren(...(topics.length > 1 ? legend : []));
+    this.figure.querySelector('.legend').replaceChildren(...(topics.length > 1 ? topics.map(key) : []));
   }
 
   get width() {
@@ -103,5 +103,15 @@ class Chart {
   }
 }
 
-const digits = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 5, notation: 'compact' });
-const short = (value) => (value === undefined ? '–' : digits.format(value));
+function key(topic, i) {
+  const made = Object.assign(document.createElement('span'), { textContent: `${topic} `, className: `of-${i + 1}` });
+  made.append(document.createElement('b'));
+  return made;
+}
+
+const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400, 604800]; // between two marks of the axis
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+const moment = (seconds) => clock.format(new Date(seconds * 1000));
+const digits = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 6 });
+const compact = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4, notation: 'compact' });
+const short = (value) => (value == null ? '–' : (Math.abs(value) < 1e6 ? digits : compact).format(value));
