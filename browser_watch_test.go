@@ -4,7 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"iris-broadcast/internal/stream"
 )
@@ -47,4 +56,367 @@ func (s *site) populateWatched() {
 			fmt.Sprintf(`{"id":"backup","status":"in_progress","completion":%d}`, i*5))
 	}
 	s.append("jobs", `{"id":"backup","status":"completed","completion":100}`, `{"id":"upload","status":"failed","completion":38,"reason":"The disk is full."}`)
+}
+
+// watched are the rows in the document, each its cells with | between them, without the time.
+const watched = `[...document.querySelectorAll("#eventsTable tbody tr:not(.space)")].map((row) => [...row.cells].slice(row.matches(".gap") ? 0 : 1).map((cell) => cell.textContent).join("|"))`
+
+// untilWatched waits until these are the rows.
+func (b *tab) untilWatched(rows ...string) {
+	b.t.Helper()
+	b.until(fmt.Sprintf("the rows are %q", rows), `JSON.stringify(`+watched+`) === `+quote(asJSON(rows)))
+}
+
+// columns are the table's headings.
+func (b *tab) columns() string {
+	b.t.Helper()
+	return eval[string](b, `[...document.querySelectorAll("#eventsTable thead th")].map((cell) => cell.textContent).join("|")`)
+}
+
+func TestWatchedRecordsAreATableThatGrowsItsColumns(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	s.append("orders", `{"b":1,"a":"x"}`, `{"a":{"deep":[1,2]},"c":null}`)
+	b := browse(t)
+	b.openLive(s.url + "/watch?topic=orders")
+	b.untilWatched("1|x|", `|{"deep":[1,2]}|null`)
+	if got := b.columns(); got != "Time|b|a|c" {
+		t.Errorf("the columns are %s", got)
+	}
+	s.publish("orders", `{"d":12345678901234567890,"a":"two\nlines","b":"7"}`)
+	s.publish("orders", "no record")
+	b.untilWatched("1|x||", `|{"deep":[1,2]}|null|`, "7|two ⏎ lines||12345678901234567890", "no record")
+	if got := b.columns(); got != "Time|b|a|c|d" {
+		t.Errorf("the columns are %s", got)
+	}
+	if _, err := s.log.Append(t.Context(), stream.Event{Topic: stream.MustTopic("orders"), Type: stream.MustType("refund"), Data: `{"a":1}`}); err != nil {
+		t.Fatal(err)
+	}
+	b.until("types have a column", `document.querySelectorAll("#eventsTable thead th")[1].textContent === "Type"`)
+	b.fits()
+}
+
+func TestWatchedTextIsLinesAndPatternsNameTheirTopics(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	s.append("words/one", "first", "with\r\nCRLF and \x00")
+	b := browse(t)
+	b.openLive(s.url + "/watch?topic=words/*&topic=$server&topic=other")
+	s.publish("words/two/three", "second")
+	s.publish("words", "not below it")
+	s.publish("other", "third")
+	b.untilWatched("words/one|first", "words/one|with ⏎ CRLF and \x00", "words/two/three|second", "other|third")
+	if got := b.columns(); got != "Time|Topic|Data" {
+		t.Errorf("the columns are %s", got)
+	}
+	if words := b.seen("#publish"); !strings.Contains(words, "watches several topics") {
+		t.Errorf("who would publish reads %q", words)
+	}
+}
+
+func TestATopicWithoutIDsIsWatchedToo(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	b := browse(t)
+	b.inject(alone + `const RealEventSource = EventSource; window.EventSource = class extends RealEventSource {
+		constructor(url) { super(url); window.latest = this; } };`)
+	b.openLive(s.url + "/watch?topic=$server")
+	const say = `(window.latest.dispatchEvent(new MessageEvent("message", { data: JSON.stringify({ id: "", topic: "$server", type: "", time: "1970-01-01T00:00:00.000Z", data: '{"load":1}' }) })), true)`
+	eval[bool](b, say)
+	eval[bool](b, say)
+	b.untilWatched("1", "1")
+	if year := eval[int](b, `new Date(document.querySelector("#eventsTable time").dateTime).getFullYear()`); year < 2025 {
+		t.Errorf("it is of %d", year)
+	}
+}
+
+func TestWatchedNumbersAreChartsAndTasksHaveProgress(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	b := browse(t)
+	b.openLive(s.url + "/watch?topic=jobs")
+	if n := eval[int](b, `performance.getEntriesByType("resource").filter(({ name }) => name.includes("uplot")).length`); n > 0 {
+		t.Error("what draws charts is loaded where there is nothing to draw")
+	}
+	s.publish("jobs", `{"status":"in_progress","completion":51.22}`)
+	b.until("the bar is there", `document.querySelector(".runs progress").value === 51.22`)
+	if run := b.seen(".runs li"); !strings.Contains(run, "in progress") || !strings.Contains(run, "51.2 %") {
+		t.Errorf("the task says %q", run)
+	}
+	s.publish("jobs", `{"status":"completed","completion":100,"speed":3.5,"timestamp":1795230273}`)
+	b.until("the bar is full", `document.querySelector(".runs progress").value === 100 && document.querySelector(".runs li").dataset.tone === "good"`)
+	s.publish("jobs", `{"status":"completed","completion":100,"speed":4.5}`)
+	b.until("the speed is drawn", `document.querySelectorAll(".charts canvas").length === 1 && document.querySelector(".charts .value").textContent === "4.5"`)
+	const inked = `(({ width, height }, pixels) => pixels.filter((value, i) => i % 4 === 3 && value > 0).length / (width * height))(document.querySelector(".charts canvas"),
+		document.querySelector(".charts canvas").getContext("2d").getImageData(0, 0, document.querySelector(".charts canvas").width, document.querySelector(".charts canvas").height).data)`
+	b.until("the canvas is drawn upon", inked+` > 0.01`)
+	if label := eval[string](b, `document.querySelector(".plot").ariaLabel`); !strings.HasPrefix(label, "speed: now 4.5") {
+		t.Errorf("who cannot see it hears %q", label)
+	}
+	b.click(".chips button[title=completion]")
+	b.until("a chosen field is drawn too", `document.querySelectorAll(".charts canvas").length === 2`)
+	b.fits()
+}
+
+func TestPausingLosesNothing(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	b := browse(t)
+	b.openLive(s.url + "/watch?topic=words")
+	s.publish("words", "before")
+	b.untilWatched("before")
+	b.click(".pause")
+	for i := range 3 {
+		s.publish("words", fmt.Sprint("while ", i))
+	}
+	b.until("three wait", `document.querySelector(".pause").innerText.includes("3 wait") && document.querySelector(".pause").ariaPressed === "true"`)
+	b.untilWatched("before")
+	b.click(".pause")
+	b.untilWatched("before", "while 0", "while 1", "while 2")
+	s.publish("words", "after")
+	b.untilWatched("before", "while 0", "while 1", "while 2", "after")
+}
+
+func TestTheFilterShowsWhatHasTheText(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	s.append("words", "Apple (red)", "pear", "pineapple (RED)")
+	b := browse(t)
+	b.openLive(s.url + "/watch?topic=words")
+	b.fill(".filter input", "apple (red")
+	b.untilWatched("Apple (red)", "pineapple (RED)")
+	s.publish("words", "plum")
+	s.publish("words", "APPLE (Red), too")
+	b.untilWatched("Apple (red)", "pineapple (RED)", "APPLE (Red), too")
+	b.fill(".filter input", "nothing of it")
+	b.until("the page says so", `document.querySelector(".unmatched").checkVisibility()`)
+	b.fill(".filter input", "")
+	b.untilWatched("Apple (red)", "pear", "pineapple (RED)", "plum", "APPLE (Red), too")
+}
+
+func TestOneEventIsOpenedByMouseAndKeyboardAndCopied(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	s.append("words", "first", `{"n":1.0,"list":["a"]}`)
+	b := browse(t)
+	call(b, browser.SetPermission, browser.SetPermissionParams{
+		Permission: &browser.PermissionDescriptor{Name: "clipboard-read"}, Setting: browser.PermissionSettingGranted})
+	b.openLive(s.url + "/watch?topic=words")
+	b.until("the rows are there", watched+`.length === 2`)
+	b.click("#eventsTable tbody tr:nth-last-child(2) td:last-child")
+	b.until("the dialog is open", `document.querySelector("dialog").open`)
+	for selector, want := range map[string]string{".text": "{\n  \"n\": 1.0,\n  \"list\": [\n    \"a\"\n  ]\n}", ".topic": "words", ".type": "message"} {
+		if got := eval[string](b, `document.querySelector("dialog `+selector+`").textContent`); got != want {
+			t.Errorf("%s of the dialog is %q, want %q", selector, got, want)
+		}
+	}
+	for button, want := range map[string]string{".copy-data": `{"n":1.0,"list":["a"]}`, ".fields-of tr:last-child button": `["a"]`} {
+		b.click("dialog " + button)
+		b.until("it is copied", `document.querySelector("dialog `+button+`").innerText === "Copied"`)
+		if got := eval[string](b, `navigator.clipboard.readText()`); got != want {
+			t.Errorf("%s copies %q, want %q", button, got, want)
+		}
+	}
+	b.click("dialog .copy-event")
+	b.until("the event is copied", `document.querySelector("dialog .copy-event").innerText === "Copied"`)
+	var event struct {
+		ID, Topic, Type, Time string
+		Data                  struct{ List []string }
+	}
+	if err := json.Unmarshal([]byte(eval[string](b, `navigator.clipboard.readText()`)), &event); err != nil || event.Topic != "words" || event.ID == "" || len(event.Data.List) != 1 {
+		t.Errorf("the event is copied as %+v, %v", event, err)
+	}
+	keys := func(keys string) {
+		t.Helper()
+		if err := chromedp.Do(b.ctx, chromedp.KeyEvent(keys)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys(kb.Escape)
+	b.until("Escape closes it, and the focus is where it was", `!document.querySelector("dialog").open`)
+	eval[bool](b, `(document.querySelector("#eventsTable [tabindex='0']").focus(), true)`)
+	keys(kb.ArrowUp)
+	b.until("the row above has the focus", `document.activeElement.closest("tr")?.ariaRowIndex === "2"`)
+	keys(kb.Enter)
+	b.until("the first event is open", `document.querySelector("dialog").open && document.querySelector("dialog .text").textContent === "first"`)
+}
+
+func TestTheWatchFormPublishesWithAndWithoutJavaScript(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	b := browse(t)
+	b.forgive(networkErrors + `.* status of 400`)
+	b.openLive(s.url + "/watch?topic=words/here")
+	b.fill("#publishForm textarea", "two\nlines")
+	b.click("#publishForm button")
+	b.untilWatched("two ⏎ lines")
+	b.until("the form says so", `document.querySelector("#publishForm .done").textContent === "Published." && !document.querySelector("#publishForm textarea").value`)
+	b.fill("#publishForm textarea", "kept")
+	b.fill("#publishForm input[name=type]", "gap")
+	b.click("#publishForm button")
+	b.until("the reason is shown, and what was typed is kept", `document.querySelector("#publishForm .problem").textContent.includes("are taken") && document.querySelector("#publishForm textarea").value === "kept"`)
+
+	quiet := b.another()
+	call(quiet, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	quiet.open(s.url + "/watch?topic=words/here")
+	if row := quiet.seen("#eventsTable .data"); row != "two\nlines" {
+		t.Errorf("without JavaScript the row is %q", row)
+	}
+	quiet.fill("#publishForm textarea", "without")
+	quiet.click("#publishForm button")
+	quiet.until("the page has come again", `document.querySelectorAll("#eventsTable tbody tr").length === 2 && document.querySelector("#publishForm .done").textContent === "Published."`)
+	b.untilWatched("two ⏎ lines", "without")
+}
+
+func TestTheCodeOnTheWatchPageWorksAsItStands(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	b := browse(t)
+	b.openLive(s.url + "/watch?topic=words/*&topic=news")
+	code := b.seen("#code")
+	if lines := strings.Count(strings.TrimSpace(code), "\n") + 1; lines != 6 {
+		t.Errorf("it has %d lines, want six: %s", lines, code)
+	}
+	before := s.broker.Streams()
+	eval[bool](b, `(Function(`+quote(code+"; window.sample = source;")+`)(), true)`)
+	s.waitFor(before + 1)
+	s.publish("words/a", "said")
+	eventually(t, "the sample prints it", func() bool {
+		return slices.ContainsFunc(b.log(), func(line string) bool { return strings.HasPrefix(line, "words/a ") && strings.HasSuffix(line, " said") })
+	})
+}
+
+func TestHostileDataIsTextOnTheWatchPage(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	many := map[string]int{}
+	for i := range 1000 {
+		many[fmt.Sprint("field ", i)] = i
+	}
+	texts := append(slices.Clone(hostile), `{"__proto__":{"polluted":1},"<img src=x onerror=alert(5)>":"<script>alert(6)</script>","constructor":1,"toString":{},"":"empty"}`,
+		strings.Repeat("[", 30_000)+strings.Repeat("]", 30_000), strings.Repeat(`{"a":`, 9_000)+"1"+strings.Repeat("}", 9_000), asJSON(many), `[1,2,{"a":[]}]`,
+		`{"n":"12","n2":1e999,"n3":-0,"n4":1e308}`, `{"status":"<b>","progress":50,"id":{}}`, `{"status":7,"completion":"x"}`, `{}`, `null`, `-`, ` `, `7`, `"x"`, `{"a":`, `{"valueOf":1,"length":-1,"hasOwnProperty":3}`)
+	b := browse(t)
+	s.append("hostile", texts...) // half by the page, half by the stream
+	b.openLive(s.url + "/watch?topic=hostile")
+	for _, text := range texts {
+		s.publish("hostile", text)
+	}
+	b.until("all have come", fmt.Sprintf(`document.querySelector(".counts").textContent.startsWith("%d events")`, 2*len(texts)))
+	b.fits()
+	got := eval[[]string](b, `[...document.querySelector("live-watch").entries.all.slice(0, 1000)].map(({ event }) => event.data)`)
+	if !slices.Equal(got, append(texts, texts...)) {
+		t.Error("the page has other data than was published")
+	}
+	opened := eval[int](b, `(async () => {
+		const watch = document.querySelector("live-watch");
+		for (const { event } of watch.entries.all.slice(0, 1000)) { watch.tools.dialog.show(event); watch.querySelector("dialog").close(); }
+		return watch.entries.all.length;
+	})()`)
+	if opened != 2*len(texts) {
+		t.Errorf("%d events can be opened", opened)
+	}
+	b.fill(".filter input", "(*[\\x")
+	b.fill(".filter input", "")
+	if n := eval[int](b, `document.querySelectorAll("main :is(img, script, b:not(.legend b), svg):not([type=module])").length`); n > 0 {
+		t.Errorf("the page has %d elements that nobody wrote", n)
+	}
+	if eval[bool](b, `'polluted' in {}`) {
+		t.Error("data has changed every object")
+	}
+	if n := eval[int](b, `document.querySelectorAll("#eventsTable thead th").length`); n > 40 {
+		t.Errorf("the table has %d columns", n)
+	}
+	b.until("charts are bounded", `document.querySelectorAll(".charts canvas").length === 4 && document.querySelectorAll(".chips button").length <= 24`)
+}
+
+func TestAGapIsARowAndThePageGoesOnFromWhatIsStored(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false", "-keep-events", "2")
+	b := browse(t)
+	b.inject(alone + `const RealEventSource = EventSource; window.EventSource = class extends RealEventSource {
+		constructor(url) { super(url); window.latest = this; } };`)
+	s.publish("words", "one")
+	b.openLive(s.url + "/watch?topic=words")
+	eval[bool](b, `(window.latest.close(), true)`) // cut off, and told so only when all has happened
+	for _, text := range []string{"two", "three", "four", "five"} {
+		s.publish("words", text)
+	}
+	eval[bool](b, `(window.latest.dispatchEvent(new Event("error")), true)`)
+	const gap = "Some events could not be kept and are missing here. It goes on with the next row."
+	b.untilWatched("one", gap, "four", "five")
+	s.publish("words", "six")
+	b.untilWatched("one", gap, "four", "five", "six")
+}
+
+func TestTenThousandWatchedEventsAreAFewRowsInTheDocument(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false", "-keep-events", "20000")
+	b := browse(t)
+	b.openLive(s.url + "/watch?topic=many")
+	for i := range 103 {
+		data := make([]string, 100)
+		for j := range data {
+			data[j] = fmt.Sprintf(`{"n":%d}`, 100*i+j)
+		}
+		s.append("many", data...)
+	}
+	b.until("the newest is in sight", `document.querySelector("#eventsTable tbody tr:nth-last-child(2)").innerText.includes("10299")`)
+	if kept, first := eval[int](b, `document.querySelector("live-watch").entries.all.length`), eval[string](b, `document.querySelector("live-watch").entries.all.at(0).event.data`); kept != 10_000 || first != `{"n":300}` {
+		t.Errorf("the page keeps %d events from %s on", kept, first)
+	}
+	if rows := eval[int](b, `document.querySelectorAll("#eventsTable tbody tr").length`); rows > 100 {
+		t.Errorf("%d rows are in the document", rows)
+	}
+	b.wheel(".scroller", -30_000)
+	b.until("a button leads to the newest", `!document.querySelector(".newest").hidden`)
+	const place = `(() => {
+		const edge = document.querySelector(".scroller").getBoundingClientRect().top + 40;
+		const row = [...document.querySelectorAll("#eventsTable tbody tr:not(.space)")].find((row) => row.getBoundingClientRect().top > edge);
+		return row.cells[1].innerText + " " + Math.round(row.getBoundingClientRect().top);
+	})()`
+	before := eval[string](b, place)
+	s.append("many", `{"n":-1}`, `{"n":-2}`, `{"n":-3}`)
+	b.until("they have come", `document.querySelector("live-watch").entries.all.last().event.data === '{"n":-3}'`)
+	eval[bool](b, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
+	if after := eval[string](b, place); after != before {
+		t.Errorf("the reader looked at %s and now sees %s", before, after)
+	}
+	b.click(".newest")
+	b.until("the newest is in sight again", `document.querySelector("#eventsTable tbody tr:nth-last-child(2)").innerText.includes("-3")`)
+}
+
+func TestEachPageIsSmallOnTheWire(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	s.populate()
+	for _, path := range []string{"/", "/comments", "/audits", "/ping", "/time", "/mini", "/watch", "/watch?topic=sensors/*", "/watch?topic=orders"} {
+		b := browse(t) // each with an empty cache
+		var mu sync.Mutex
+		var bytes float64
+		if err := chromedp.Listen(b.ctx, func(event any) {
+			if e, ok := event.(*network.EventLoadingFinished); ok {
+				mu.Lock()
+				bytes += e.EncodedDataLength
+				mu.Unlock()
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		call(b, network.Enable, network.EnableParams{})
+		b.open(s.url + path)
+		if path != "/watch" && path != "/mini" {
+			b.untilLive()
+		}
+		if strings.Contains(path, "topic=") {
+			b.until("charts are drawn", `document.querySelector(".charts canvas")`)
+		}
+		loaded := eval[int](b, `performance.getEntriesByType("resource").filter(({ name }) => !name.includes("/events")).length`)
+		mu.Lock()
+		t.Logf("%s: %.0f bytes in %d files", path, bytes, loaded+1)
+		if bytes > 100<<10 || bytes < 500 {
+			t.Errorf("%s takes %.0f bytes at a first visit", path, bytes)
+		}
+		mu.Unlock()
+	}
 }
