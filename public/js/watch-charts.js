@@ -1,6 +1,6 @@
 // Live charts of the numbers that events carry. This module, and the library that draws, are loaded when there are numbers.
 
-import uPlot from '../vendor/uplot/uPlot.esm.js';
+import uPlot from '../vendor/uplot/uPlot.js';
 import { Chips } from './watch-chips.js';
 
 const HIGH = 150; // px
