@@ -27,7 +27,7 @@ class LiveWatch extends LiveElement {
     this.runs = new Runs(this.querySelector('.runs'), this.querySelector('template.run'));
     this.rows = new Rows(this, this.entries, { columns: this.columns, named: this.hasAttribute('named') });
     this.tools = new Tools(this);
-    this.gaps = new Gap(this.getAttribute('query'), (event) => this.#arrived(event));
+    this.gaps = new Gap(this.getAttribute('query'), { known: () => this.#ids(), arrived: (event) => this.#arrived(event) });
     for (const event of found) this.#arrived(event);
     this.tools.seen = 0; // what was stored has no rate
   }
@@ -68,6 +68,12 @@ class LiveWatch extends LiveElement {
       if (share !== undefined) this.#others.add(share);
     }
     if (isRecord(value) || typeof value === 'number') this.numbers.see(event, value);
+  }
+
+  #ids() {
+    const { all } = this.entries;
+    const kept = [...all.slice(0, all.length), ...this.waiting.slice(0, this.waiting.length)];
+    return new Set(kept.map(({ event }) => event?.id));
   }
 
   resume() {

@@ -8,9 +8,15 @@ const MOST = 10_000; // events held
 export class Gap {
   #held; // while the list is on its way
 
-  /** @param {string} query the topics, for a URL @param {(event: object) => void} arrived is called with each event, in order */
-  constructor(query, arrived) {
+  /**
+   * @param {string} query the topics, for a URL
+   * @param {object} options
+   * @param {() => Set<string>} options.known ids of the events that the page has already
+   * @param {(event: object) => void} options.arrived is called with each other event, in order
+   */
+  constructor(query, { known, arrived }) {
     this.url = `/events?${query}&last=${SNAPSHOT}`;
+    this.known = known;
     this.arrived = arrived;
   }
 
@@ -29,7 +35,8 @@ export class Gap {
     stream.refresh(this.url, ({ events }) => {
       const held = this.#held;
       this.#held = undefined;
-      const byID = new Map([...events, ...held].filter(({ id }) => isID(id)).map((event) => [event.id, event]));
+      const known = this.known();
+      const byID = new Map([...events, ...held].filter(({ id }) => isID(id) && !known.has(id)).map((event) => [event.id, event]));
       const inOrder = [...byID.values()].sort((a, b) => (isAfter(a.id, b.id) ? 1 : -1));
       for (const event of [...inOrder, ...held.filter(({ id }) => !isID(id))]) this.arrived(event);
     });

@@ -48,7 +48,8 @@ export class Tools {
 
   // A click that ends the selection of text opens nothing.
   #open(row) {
-    if (!row || !getSelection().isCollapsed) return;
+    const selection = getSelection();
+    if (!row || (!selection.isCollapsed && selection.containsNode(row, true))) return;
     const event = this.watch.entries.shown.at(row.at)?.event;
     if (event) this.dialog.show(event);
   }
