@@ -3,16 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -388,48 +385,4 @@ func TestTenThousandWatchedEventsAreAFewRowsInTheDocument(t *testing.T) {
 	}
 	b.click(".newest")
 	b.until("the newest is in sight again", `document.querySelector("#eventsTable tbody tr:nth-last-child(2)").innerText.includes("-3")`)
-}
-
-func TestEachPageIsSmallOnTheWire(t *testing.T) {
-	t.Parallel()
-	s := serve(t, "-demo=false")
-	s.populate()
-	for _, path := range []string{"/", "/comments", "/audits", "/ping", "/time", "/mini", "/watch", "/watch?topic=sensors/*", "/watch?topic=orders"} {
-		b := browse(t)    // each with an empty cache
-		var mu sync.Mutex // guards what follows
-		var bytes float64
-		asked := map[network.RequestID]bool{} // and not answered whole yet; streams never are
-		if err := chromedp.Listen(b.ctx, func(event any) {
-			mu.Lock()
-			defer mu.Unlock()
-			switch e := event.(type) {
-			case *network.EventRequestWillBeSent:
-				asked[e.RequestID] = e.Type != network.ResourceTypeEventSource
-			case *network.EventLoadingFinished:
-				bytes += e.EncodedDataLength
-				delete(asked, e.RequestID)
-			}
-		}); err != nil {
-			t.Fatal(err)
-		}
-		call(b, network.Enable, network.EnableParams{})
-		b.open(s.url + path)
-		if path != "/watch" && path != "/mini" {
-			b.untilLive()
-		}
-		if strings.Contains(path, "topic=") {
-			b.until("charts are drawn", `document.querySelector(".charts canvas")`)
-		}
-		eventually(t, "all has arrived", func() bool {
-			mu.Lock()
-			defer mu.Unlock()
-			return !slices.Contains(slices.Collect(maps.Values(asked)), true)
-		})
-		mu.Lock()
-		t.Logf("%s: %.0f bytes", path, bytes)
-		if bytes > 100<<10 || bytes < 500 {
-			t.Errorf("%s takes %.0f bytes at a first visit", path, bytes)
-		}
-		mu.Unlock()
-	}
 }
