@@ -40,3 +40,47 @@ func TestTheHomePageSaysHowManyAreWatching(t *testing.T) {
 	two.openLive(s.url + "/comments")
 	one.until("two are watching", `document.querySelector("watching-now").innerText === "2 watching now"`)
 }
+
+// hiding has the page's document say that nobody sees it, after hide(true); a headless browser always says that somebody does.
+const hiding = `{
+	let hidden = false;
+	Object.defineProperty(Document.prototype, "hidden", { get: () => hidden });
+	Object.defineProperty(Document.prototype, "visibilityState", { get: () => (hidden ? "hidden" : "visible") });
+	globalThis.hide = (now) => { hidden = now; return document.dispatchEvent(new Event("visibilitychange")); };
+}`
+
+func TestATabTellsWhatWasMissedAndWhetherItIsLive(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	m := standBetween(t, s)
+	b := browse(t)
+	b.forgive(networkErrors)
+	b.inject(hiding)
+	const icon = `document.querySelector("link[rel=icon]").href`
+	b.openLive(m.URL + "/")
+	const live = icon + `.endsWith("/public/icon.svg")`
+	b.until("the icon is that of a live page", live)
+	title := eval[string](b, `document.title`)
+	s.publish("news", "seen")
+	b.until("it is seen", cards+`.news === "seen"`)
+	eval[bool](b, `hide(true)`)
+	for range 3 {
+		s.answer("POST", "/api/v1/audits", `{"id":"of another page"}`)
+		s.publish("news", "missed")
+	}
+	b.until("three are missed", `document.title === `+quote("(3) "+title))
+	for range 100 {
+		s.publish("news", "missed")
+	}
+	b.until("many are missed", `document.title === `+quote("(99+) "+title))
+	eval[bool](b, `hide(false)`)
+	if got := eval[string](b, `document.title`); got != title {
+		t.Errorf("who looks at the page reads %q", got)
+	}
+	m.end(false)
+	b.until("the icon is another", icon+`.startsWith("data:image/svg+xml,")`)
+	if wide := eval[int](b, `(async (image) => { image.src = `+icon+`; await image.decode(); return image.naturalWidth; })(new Image())`); wide == 0 {
+		t.Error("the icon shows nothing")
+	}
+	b.until("the icon is that of a live page again", live)
+}

@@ -2,6 +2,7 @@
 
 import './copy-button.js';
 import './stream-state.js';
+import './tab-state.js';
 import './live-stream.js';
 
 if (!('EventSource' in window)) {
