@@ -15,10 +15,8 @@ import (
 	"iris-broadcast/internal/web"
 )
 
-const (
-	pageSize  = 250       // how many events a client that is behind reads from the log at a time
-	pageBytes = 256 << 10 // and about how many bytes
-)
+// How many events a client that is behind reads from the log at a time, and about how many bytes.
+const pageSize, pageBytes = 250, 256 << 10
 
 // Broker tells every client of every event that it listens to. One goroutine, listen, owns who listens to what; everybody
 // else talks to it through channels. It never waits for a client and does no I/O: that is its engine's work. Each client
@@ -147,7 +145,6 @@ func (b *Broker) listen(cancel context.CancelFunc) {
 			question()
 		case <-closing:
 			closing, ending = nil, delivery.NewEnding(b.options.Drain)
-			defer ending.Stop()
 			for c := range b.clients {
 				ending.Add(c.stream)
 			}
@@ -182,13 +179,8 @@ func (b *Broker) remove(c *client) {
 	b.tally.Left(c.reason, len(b.clients))
 }
 
-// ServeHTTP streams what the request asks for. It may return while the stream goes on.
-func (b *Broker) ServeHTTP(ctx iris.Context) {
-	reading, err := web.ParseReading(ctx.Request())
-	if err != nil {
-		web.Fail(ctx, err)
-		return
-	}
+// ServeHTTP streams what a request asks for. It may return while the stream goes on.
+func (b *Broker) ServeHTTP(ctx iris.Context, reading web.Reading) {
 	select {
 	case b.places <- struct{}{}:
 		b.serve(ctx, reading)
@@ -279,6 +271,11 @@ func (b *Broker) Streams() int { return len(b.places) }
 // Listening says whether a stream of that topic is live.
 func (b *Broker) Listening(topic stream.Topic) bool {
 	return b.ask(func() bool { return b.audiences.Listen(topic) })
+}
+
+// Announce tells of an event of one of the server's own topics, which no log keeps.
+func (b *Broker) Announce(e stream.Event) {
+	b.ask(func() bool { b.audiences.Send(&delivery.Frame{Event: e}); return true })
 }
 
 // ask has listen answer a question; once it has ended the answer is no.

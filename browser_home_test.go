@@ -35,10 +35,10 @@ func TestTheHomePageSaysHowManyAreWatching(t *testing.T) {
 	s := serve(t, "-demo=false")
 	one := browse(t)
 	one.openLive(s.url + "/")
-	one.until("one is watching", `document.querySelector("watching-now").innerText === "1 watching now"`)
+	one.until("one is watching", `document.querySelector(".watching").innerText === "1 watching now"`)
 	two := browse(t)
 	two.openLive(s.url + "/comments")
-	one.until("two are watching", `document.querySelector("watching-now").innerText === "2 watching now"`)
+	one.until("two are watching", `document.querySelector(".watching").innerText === "2 watching now"`)
 }
 
 // hiding has the page's document say that nobody sees it, after hide(true); a headless browser always says that somebody does.

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/kataras/golog"
 
@@ -78,6 +79,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 type node struct {
 	settings *config.Config
 	log      stream.Log
+	size     func() float64 // of the store, in bytes
+	metrics  *metrics.Metrics
 	broker   *Broker
 	server   *web.Server
 }
@@ -140,7 +143,7 @@ func newNode(ctx context.Context, s *config.Config, stores *stores) (n *node, er
 		return nil, err
 	}
 	server, err := web.NewServer(handler, s.TLSCert, s.TLSKey, s.Stall)
-	return &node{s, log, broker, server}, err
+	return &node{s, log, stores.size, m, broker, server}, err
 }
 
 // serve serves the listener until ctx ends; then it accepts nothing more, ends the streams, finishes the requests in
@@ -157,6 +160,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener) error {
 			tickers.Go(func() { ticker.Run(ctx, n.log, n.broker.Listening) })
 		}
 	}
+	tickers.Go(func() { n.tellStatus(ctx) })
 	select {
 	case err := <-served:
 		return err
@@ -169,6 +173,27 @@ func (n *node) serve(ctx context.Context, listener net.Listener) error {
 	ending.Go(n.broker.Close)
 	defer ending.Wait()
 	return n.server.Shutdown(within)
+}
+
+// status is the topic where the server tells of itself.
+var status = stream.MustTopic("$server")
+
+// tellStatus announces, each second while somebody listens, how the server is doing.
+func (n *node) tellStatus(ctx context.Context) {
+	watch := metrics.NewWatch(n.metrics)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			data := stream.MustJSON(watch.Status(now, n.broker.Streams(), n.size()))
+			if n.broker.Listening(status) {
+				n.broker.Announce(stream.Event{ID: stream.IDAt(now), Topic: status, Data: data})
+			}
+		}
+	}
 }
 
 func sub(dir string) fs.FS {

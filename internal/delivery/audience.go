@@ -67,7 +67,7 @@ func (a *Audience) send(f *Frame) {
 	}
 	a.last = f
 	for s, position := range a.early {
-		if position.Less(f.ID) {
+		if !f.Topic.Internal() && position.Less(f.ID) {
 			delete(a.early, s)
 			s.enter(a)
 		}

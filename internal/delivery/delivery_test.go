@@ -234,7 +234,6 @@ func TestStreamsAreEndedOneByOneAndWithinTheTime(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ending, engine := NewEnding(c.drain), engine()
-			defer ending.Stop()
 			for range c.streams {
 				ending.Add(newHandlerStream(&socket{}, &socket{}, Plain, engine))
 			}

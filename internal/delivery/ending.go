@@ -38,6 +38,3 @@ func (e *Ending) End(now time.Time) (over bool) {
 	}
 	return elapsed >= e.drain
 }
-
-// Stop releases the ticker.
-func (e *Ending) Stop() { e.ticker.Stop() }

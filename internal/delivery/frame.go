@@ -36,7 +36,7 @@ func (f *Frame) Bytes(form Form) []byte {
 
 // Encode appends an event in that form to dst.
 func Encode(dst []byte, e stream.Event, form Form) []byte {
-	id := sse.MakeLine(e.ID.String())
+	id := sse.MakeLine(e.IDText())
 	if form == Envelope {
 		return sse.Append(dst, sse.Event{ID: id, Data: stream.MustJSON(e)})
 	}

@@ -98,15 +98,15 @@ func wantsStream(r *http.Request) bool {
 
 // stream answers with the stream; HEAD has its head alone, and registers nobody.
 func (s *Site) stream(ctx iris.Context) {
-	if ctx.Method() != http.MethodHead {
-		s.Stream(ctx)
-		return
-	}
-	if _, err := ParseReading(ctx.Request()); err != nil {
+	reading, err := ParseReading(ctx.Request())
+	switch {
+	case err != nil:
 		Fail(ctx, err)
-		return
+	case ctx.Method() == http.MethodHead:
+		StreamHeader(ctx)
+	default:
+		s.Stream(ctx, reading)
 	}
-	StreamHeader(ctx)
 }
 
 // StreamHeader sets the head of an event stream.

@@ -68,6 +68,14 @@ func (s *Site) timePage(ctx iris.Context) {
 	s.page(ctx, "time", "Time", iris.Map{"Lines": page.Events, "Position": page.Head.String()})
 }
 
+// statusPage shows the server through its own topic.
+func (s *Site) statusPage(ctx iris.Context) {
+	s.page(ctx, "status", "Status", iris.Map{"Topic": statusTopic, "Query": "topic=" + statusTopic, "Streams": s.Streams()})
+}
+
+// statusTopic is where the server tells of itself.
+const statusTopic = "$server"
+
 // page answers with a view; every one is told its title and path, and whether its visitor may write.
 func (s *Site) page(ctx iris.Context, view, title string, data iris.Map) {
 	if view != "home" {

@@ -17,7 +17,7 @@ import (
 type Site struct {
 	Log     stream.Log
 	Board   board.Store
-	Stream  iris.Handler                // serves one event stream: Broker.ServeHTTP
+	Stream  func(iris.Context, Reading) // serves one event stream: Broker.ServeHTTP
 	Streams func() int                  // how many are open
 	Metrics http.Handler                // every figure of the server, for Prometheus
 	Closing func() bool                 // the server is about to end
@@ -67,6 +67,7 @@ func New(s Site) (http.Handler, error) {
 	get("/watch", s.watchPage)
 	app.Post("/watch", s.mayWrite, s.postWatched)
 
+	get("/status", s.statusPage)
 	get("/ping", s.pingPage)
 	get("/time", s.timePage)
 

@@ -3,7 +3,7 @@
 import './live-table.js';
 import './live-line.js';
 import './live-card.js';
-import './watching-now.js';
+import './live-figures.js';
 import './page.js';
 
 document.querySelector('live-stream').addEventListener('live-event', ({ detail }) => {

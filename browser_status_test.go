@@ -1,0 +1,96 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestTheStatusPageShowsTheServer(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	r := s.listen("/events/news", "")
+	b := browse(t)
+	b.openLive(s.url + "/status")
+	b.until("two streams are open", `document.querySelector("[data-field=streams]").textContent === "2"`)
+	for range 3 { // a figure is of one second
+		s.publish("news", "x")
+		r.next()
+	}
+	b.until("events are counted", `document.querySelector("live-watch").entries.all.slice(0, 1000).map(({ event }) => JSON.parse(event.data)).some((data) => data.events_per_second > 0 && data.deliveries_per_second > 0 && data.delay_p99_ms >= 0)`)
+	b.until("it is drawn", `document.querySelectorAll(".charts canvas").length === 4`)
+	b.until("and a table", `document.querySelectorAll("#eventsTable tbody tr:not(.space)").length >= 2`)
+	s.listen("/events/news", "1-1") // a gap
+	b.until("the gap is told", `document.querySelector("[data-field=gaps]").textContent === "1"`)
+	b.until("three streams are open", `document.querySelector("[data-field=streams]").textContent === "3"`)
+	if memory := eval[float64](b, `Number(document.querySelector("[data-field=memory_mib]").textContent)`); memory <= 0 {
+		t.Errorf("memory is %v MiB", memory)
+	}
+}
+
+func TestTheServersOwnTopicHasNoIDsAndNoHistory(t *testing.T) {
+	s := serve(t, "-demo=false")
+	all := s.listen("/events?topic=*", "")
+	plain := s.listen("/events/$server", "")
+	envelope := s.listen("/events?topic=$server&topic=news&envelope=1&since=all", "")
+	ready := envelope.next()
+	for _, r := range []*reader{plain, envelope} {
+		m := r.next()
+		data := m.Data
+		if r == envelope {
+			var e struct{ ID, Topic, Time, Data string }
+			if err := json.Unmarshal([]byte(data), &e); err != nil || e.ID != "" || e.Topic != "$server" || !strings.HasPrefix(e.Time, "20") {
+				t.Fatalf("%s: %v", data, err)
+			}
+			data = e.Data
+		}
+		var status struct{ Streams int }
+		if err := json.Unmarshal([]byte(data), &status); err != nil || status.Streams != 3 || m.Type != "" {
+			t.Errorf("got %+v, %v", m, err)
+		}
+		if r == envelope && m.ID != ready.ID {
+			t.Errorf("it has set the last id to %q", m.ID)
+		}
+	}
+	id := s.publish("news", "x") // "*" takes this and nothing of the server's own
+	if m := all.next(); m.Data != "x" || m.ID != id.String() {
+		t.Errorf("got %+v", m)
+	}
+}
+
+func TestHostileDataIsTextOnTheBoardAndInTheAuditLog(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	b := browse(t)
+	for _, path := range []string{"/comments", "/audits"} {
+		kept := 0
+		write := func() {
+			for i, text := range hostile {
+				short := strings.ToValidUTF8(text[:min(len(text), 40)], "")
+				body := asJSON(map[string]any{"id": fmt.Sprint(i), "actor": short, "action": short, "details": text})
+				if path == "/comments" {
+					body = asJSON(map[string]string{"nickname": short, "content": text[:min(len(text), 1500)]})
+				}
+				if status, _, _ := s.answer("POST", "/api/v1"+path, body); status == 201 {
+					kept++
+				}
+			}
+		}
+		write() // shown by the page
+		b.openLive(s.url + path)
+		write() // by the stream
+		const shown = `[...document.querySelectorAll("#comments .comment, #auditsTable tbody tr")].length`
+		b.until("all have come", fmt.Sprintf(`%s === %d`, shown, kept))
+		if kept < len(hostile) {
+			t.Errorf("only %d of them were kept", kept)
+		}
+		if n := eval[int](b, `document.querySelectorAll("main :is(img, script:not([type=module]), iframe, object, b)").length`); n > 0 {
+			t.Errorf("%s has %d elements that nobody wrote", path, n)
+		}
+		if eval[bool](b, `'polluted' in {}`) {
+			t.Error("data has changed every object")
+		}
+		b.fits()
+	}
+}

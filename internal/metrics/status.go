@@ -1,0 +1,120 @@
+package metrics
+
+import (
+	"math"
+	"runtime/metrics"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+)
+
+// Status is the server as its own page shows it: what is now, what came in the time since the status before, and sums since
+// the start.
+type Status struct {
+	Streams    int     `json:"streams"`
+	Events     float64 `json:"events_per_second"`
+	Deliveries float64 `json:"deliveries_per_second"`
+
+	// From append to write, in milliseconds; nil if nothing was written.
+	DelayP99 *float64 `json:"delay_p99_ms"`
+	DelayP90 *float64 `json:"delay_p90_ms"`
+	DelayP50 *float64 `json:"delay_p50_ms"`
+
+	Bytes float64 `json:"bytes_per_second"`
+
+	Left       int `json:"ended_left"`
+	Stalled    int `json:"ended_stalled"`
+	Pending    int `json:"ended_pending"`
+	TurnedAway int `json:"turned_away"`
+	Gaps       int `json:"gaps"`
+
+	Memory float64 `json:"memory_mib"` // that Go holds
+	Store  float64 `json:"store_mib"`
+}
+
+// Watch makes one Status after the other.
+type Watch struct {
+	metrics *Metrics
+	at      time.Time // of the figures below
+
+	events, deliveries, bytes float64
+	delays                    []*dto.Bucket
+}
+
+// NewWatch returns a Watch whose first Status is of the time from now on.
+func NewWatch(m *Metrics) *Watch {
+	w := &Watch{metrics: m}
+	w.Status(time.Now(), 0, 0)
+	return w
+}
+
+// Status is what has changed until now. A store's size is in bytes.
+func (w *Watch) Status(now time.Time, streams int, store float64) Status {
+	m := w.metrics
+	ended := func(reason string) int { return int(count(m.Ended.WithLabelValues(reason))) }
+	last := *w
+	*w = Watch{metrics: m, at: now, events: count(m.Events), deliveries: count(m.Deliveries), bytes: count(m.Bytes),
+		delays: read(m.Delay).Histogram.Bucket}
+	seconds := max(now.Sub(last.at).Seconds(), 0.001)
+	return Status{
+		Streams:    streams,
+		Events:     round((w.events - last.events) / seconds),
+		Deliveries: round((w.deliveries - last.deliveries) / seconds),
+		Bytes:      round((w.bytes - last.bytes) / seconds),
+		DelayP50:   percentile(last.delays, w.delays, 0.5),
+		DelayP90:   percentile(last.delays, w.delays, 0.9),
+		DelayP99:   percentile(last.delays, w.delays, 0.99),
+		Left:       ended("left"),
+		Stalled:    ended("stalled"),
+		Pending:    ended("pending"),
+		TurnedAway: int(count(m.TurnedAway)),
+		Gaps:       int(count(m.Gaps)),
+		Memory:     round(memory() / (1 << 20)),
+		Store:      round(store / (1 << 20)),
+	}
+}
+
+// percentile is, in milliseconds, below what that share of the observations lies that came between two readings of a
+// histogram, as the straight line through its bucket has it. It is nil if there were none.
+func percentile(before, after []*dto.Bucket, share float64) *float64 {
+	came := make([]float64, len(after)) // by bucket, with those of the buckets below
+	for i := range after {
+		came[i] = float64(after[i].GetCumulativeCount())
+		if i < len(before) {
+			came[i] -= float64(before[i].GetCumulativeCount())
+		}
+	}
+	if len(came) == 0 || came[len(came)-1] == 0 {
+		return nil
+	}
+	want := share * came[len(came)-1]
+	i := slices.IndexFunc(came, func(n float64) bool { return n >= want })
+	lower, below := 0.0, 0.0
+	if i > 0 {
+		lower, below = after[i-1].GetUpperBound(), came[i-1]
+	}
+	ms := round(1000 * (lower + (after[i].GetUpperBound()-lower)*(want-below)/(came[i]-below)))
+	return &ms
+}
+
+// memory is how many bytes Go has from the system.
+func memory() float64 {
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(samples)
+	return float64(samples[0].Value.Uint64() - samples[1].Value.Uint64())
+}
+
+// round keeps two digits behind the point.
+func round(x float64) float64 { return math.Round(100*x) / 100 }
+
+func count(c prometheus.Counter) float64 { return read(c).GetCounter().GetValue() }
+
+func read(metric prometheus.Metric) *dto.Metric {
+	var figures dto.Metric
+	if err := metric.Write(&figures); err != nil {
+		panic(err) // only of labels that are no UTF-8
+	}
+	return &figures
+}
