@@ -12,7 +12,7 @@ import (
 
 // livePages are the pages with a stream, stillPages the others that have the site's layout.
 var (
-	livePages  = []string{"/", "/comments", "/audits", "/ping", "/time", "/watch?topic=silent", "/watch?topic=orders", "/watch?topic=jobs", "/watch?topic=sensors/*"}
+	livePages  = []string{"/", "/comments", "/audits", "/ping", "/time", "/watch?topic=silent", "/watch?topic=orders", "/watch?topic=jobs", "/watch?topic=sensors/*", "/status"}
 	stillPages = []string{"/watch", "/nothing-here"}
 )
 
@@ -23,7 +23,7 @@ func (b *tab) visit(s *site, path string) {
 	if path != "/mini" && path != stillPages[0] && path != stillPages[1] {
 		b.untilLive()
 	}
-	if strings.Contains(path, "orders") || strings.Contains(path, "sensors") {
+	if strings.Contains(path, "orders") || strings.Contains(path, "sensors") || path == "/status" {
 		b.until("charts are drawn", `document.querySelector(".charts canvas")`)
 	}
 }

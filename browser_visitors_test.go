@@ -193,14 +193,14 @@ func TestPagesFitTheirWindow(t *testing.T) {
 			b.fits()
 			b.picture("home-" + name)
 			for page, path := range map[string]string{"mini-": "/mini", "error-": "/nothing-here", "comments-": "/comments",
-				"audits-": "/audits", "ping-": "/ping", "time-": "/time", "watch-choose-": "/watch", "watch-empty-": "/watch?topic=silent",
+				"audits-": "/audits", "ping-": "/ping", "time-": "/time", "status-": "/status", "watch-choose-": "/watch", "watch-empty-": "/watch?topic=silent",
 				"watch-text-": "/watch?topic=words", "watch-table-": "/watch?topic=orders", "watch-charts-": "/watch?topic=sensors/*",
 				"watch-progress-": "/watch?topic=jobs", "watch-topics-": "/watch?topic=news&topic=orders&topic=words&topic=nothing/at/all/*"} {
 				b.open(home + path)
 				if page != "mini-" && page != "error-" && page != "watch-choose-" {
 					b.untilLive()
 				}
-				if strings.HasPrefix(page, "watch-charts") {
+				if strings.HasPrefix(page, "watch-charts") || page == "status-" {
 					b.until("charts are drawn", `document.querySelectorAll(".charts canvas").length >= 3`)
 				}
 				b.fits()
