@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 )
 
@@ -83,4 +84,21 @@ func TestATabTellsWhatWasMissedAndWhetherItIsLive(t *testing.T) {
 		t.Error("the icon shows nothing")
 	}
 	b.until("the icon is that of a live page again", live)
+}
+
+func TestAScreenReaderHearsTheNewestNewsAndNotAllOfThem(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	b := browse(t)
+	b.openLive(s.url + "/")
+	eval[bool](b, `(globalThis.told = [], new MutationObserver(() => told.push(document.querySelector("live-line [role=status]").textContent))
+		.observe(document.querySelector("live-line [role=status]"), { childList: true }), true)`)
+	for i := range 50 {
+		s.publish("news", fmt.Sprint("news ", i))
+	}
+	b.until("all are shown", `document.querySelector("#news .text").innerText === "news 49"`)
+	b.until("the newest is told", `told.at(-1) === "news 49"`)
+	if told := eval[[]string](b, `told`); told[0] != "news 0" || len(told) > 4 {
+		t.Errorf("told are %q", told)
+	}
 }
