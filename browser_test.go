@@ -28,8 +28,10 @@ const (
 // networkErrors are what a browser itself says of requests that failed, which a test of an outage forgives.
 const networkErrors = `^network: Failed to load resource: `
 
-// recorder keeps what the heading and the state have said, so that no test misses what was there for a moment only.
+// recorder keeps what the heading and the state have said, so that no test misses what was there for a moment only, and has
+// the console tell of what the page's policy has refused.
 const recorder = `
+addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) => console.error('refused by policy', effectiveDirective, blockedURI));
 const said = { header: [], state: [] };
 new MutationObserver(() => {
   for (const [id, texts] of Object.entries(said)) {
