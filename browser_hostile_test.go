@@ -13,7 +13,7 @@ import (
 
 // strangers are elements in the page that only data can have brought.
 const strangers = `[...document.querySelectorAll("main :is(img, b, iframe, object, template template, svg:not(.picture svg), script:not([type=module]))")]
-	.filter((one) => !one.matches("watching-now b, .legend b")).map((one) => one.outerHTML.slice(0, 100))`
+	.filter((one) => !one.matches("live-figures b, .legend b")).map((one) => one.outerHTML.slice(0, 100))`
 
 // harmless fails the test if data has become part of the page.
 func (b *tab) harmless(where string) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 )
@@ -56,41 +55,5 @@ func TestTheServersOwnTopicHasNoIDsAndNoHistory(t *testing.T) {
 	id := s.publish("news", "x") // "*" takes this and nothing of the server's own
 	if m := all.next(); m.Data != "x" || m.ID != id.String() {
 		t.Errorf("got %+v", m)
-	}
-}
-
-func TestHostileDataIsTextOnTheBoardAndInTheAuditLog(t *testing.T) {
-	t.Parallel()
-	s := serve(t, "-demo=false")
-	b := browse(t)
-	for _, path := range []string{"/comments", "/audits"} {
-		kept := 0
-		write := func() {
-			for i, text := range hostile {
-				short := strings.ToValidUTF8(text[:min(len(text), 40)], "")
-				body := asJSON(map[string]any{"id": fmt.Sprint(i), "actor": short, "action": short, "details": text})
-				if path == "/comments" {
-					body = asJSON(map[string]string{"nickname": short, "content": text[:min(len(text), 1500)]})
-				}
-				if status, _, _ := s.answer("POST", "/api/v1"+path, body); status == 201 {
-					kept++
-				}
-			}
-		}
-		write() // shown by the page
-		b.openLive(s.url + path)
-		write() // by the stream
-		const shown = `[...document.querySelectorAll("#comments .comment, #auditsTable tbody tr")].length`
-		b.until("all have come", fmt.Sprintf(`%s === %d`, shown, kept))
-		if kept < len(hostile) {
-			t.Errorf("only %d of them were kept", kept)
-		}
-		if n := eval[int](b, `document.querySelectorAll("main :is(img, script:not([type=module]), iframe, object, b)").length`); n > 0 {
-			t.Errorf("%s has %d elements that nobody wrote", path, n)
-		}
-		if eval[bool](b, `'polluted' in {}`) {
-			t.Error("data has changed every object")
-		}
-		b.fits()
 	}
 }

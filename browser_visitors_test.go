@@ -200,8 +200,8 @@ func TestPagesFitTheirWindow(t *testing.T) {
 				if page != "mini-" && page != "error-" && page != "watch-choose-" {
 					b.untilLive()
 				}
-				if strings.HasPrefix(page, "watch-charts") || page == "status-" {
-					b.until("charts are drawn", `document.querySelectorAll(".charts canvas").length >= 3`)
+				if n := map[string]int{"watch-charts-": 3, "watch-table-": 2, "watch-topics-": 2, "status-": 4}[page]; n > 0 {
+					b.until("charts are drawn", fmt.Sprintf(`document.querySelectorAll(".charts canvas").length >= %d`, n))
 				}
 				b.fits()
 				b.picture(page + name)
