@@ -99,7 +99,7 @@ func TestWatchedTextIsLinesAndPatternsNameTheirTopics(t *testing.T) {
 	s := serve(t, "-demo=false")
 	s.append("words/one", "first", "with\r\nCRLF and \x00")
 	b := browse(t)
-	b.openLive(s.url + "/watch?topic=words/*&topic=$server&topic=other")
+	b.openLive(s.url + "/watch?topic=words/*&topic=other")
 	s.publish("words/two/three", "second")
 	s.publish("words", "not below it")
 	s.publish("other", "third")
