@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+
+	"iris-broadcast/internal/stream"
 )
 
 func TestTheStatusPageShowsTheServer(t *testing.T) {
@@ -25,6 +28,33 @@ func TestTheStatusPageShowsTheServer(t *testing.T) {
 	b.until("three streams are open", `document.querySelector("[data-field=streams]").textContent === "3"`)
 	if memory := eval[float64](b, `Number(document.querySelector("[data-field=memory_mib]").textContent)`); memory <= 0 {
 		t.Errorf("memory is %v MiB", memory)
+	}
+}
+
+func TestTheStatusPageBeginsWithTheLastMinutes(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	rows := func() int {
+		_, page := s.get("GET", "/status")
+		return strings.Count(page, `<tr data-id="" data-topic="$server"`)
+	}
+	eventually(t, "the page has what was told before", func() bool { return rows() >= 2 })
+	b := browse(t)
+	b.inject(`delete window.EventSource; delete window.SharedWorker;`) // so that nothing comes but the page
+	b.open(s.url + "/status")
+	b.until("it is drawn", `document.querySelectorAll(".charts canvas").length === 4`)
+	b.until("and a table", `document.querySelectorAll("#eventsTable tbody tr:not(.space)").length >= 2`)
+	b.until("and the figures are the newest", `document.querySelector("[data-field=memory_mib]").textContent > 0`)
+}
+
+func TestOfTheServersOwnEventsTheNewestAreKept(t *testing.T) {
+	var told told
+	for i := range statusKept + 5 {
+		told.add(stream.Event{Topic: status, Data: fmt.Sprint(i)})
+	}
+	kept := told.newest()
+	if len(kept) != statusKept || kept[0].Data != "5" || kept[statusKept-1].Data != fmt.Sprint(statusKept+4) {
+		t.Errorf("%d are kept, from %q", len(kept), kept[0].Data)
 	}
 }
 

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"iris-broadcast/internal/metrics"
 	"iris-broadcast/internal/stream"
 )
 
@@ -157,6 +160,14 @@ func (s *site) populate() {
 		at := time.Now().Add(time.Duration(i-5) * time.Second)
 		s.log.Append(s.t.Context(), stream.Event{Topic: stream.MustTopic("time"), Data: "The time is " + at.Format(time.UnixDate)},
 			stream.Event{Topic: stream.MustTopic("ping"), Type: stream.MustType("ping"), Data: fmt.Sprint(at.Unix())})
+	}
+	for i := range statusKept { // a busy server
+		at, busy := time.Now().Add(time.Duration(i-statusKept)*time.Second), 3+2*math.Sin(float64(i)/40)
+		some := func(most float64) float64 { return metrics.Round(most * busy * (1 + rand.Float64()/9)) }
+		p50, p90, p99 := some(0.3), some(0.9), some(2.7)
+		s.told.add(stream.Event{ID: stream.IDAt(at), Topic: status, Data: stream.MustJSON(metrics.Status{
+			Streams: int(some(900)), Events: some(30), Deliveries: some(20_000), Bytes: some(3_000_000), DelayP50: &p50, DelayP90: &p90, DelayP99: &p99,
+			Left: 1000 + 7*i, Stalled: i / 60, TurnedAway: i / 50, Gaps: i / 20, Memory: some(30), Store: 120 + some(0.4)})})
 	}
 	s.populateWatched()
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -81,6 +82,7 @@ type node struct {
 	log      stream.Log
 	size     func() float64 // of the store, in bytes
 	metrics  *metrics.Metrics
+	told     *told
 	broker   *Broker
 	server   *web.Server
 }
@@ -135,15 +137,17 @@ func newNode(ctx context.Context, s *config.Config, stores *stores) (n *node, er
 			broker.Close()
 		}
 	}()
+	told := &told{}
 	handler, err := web.New(web.Site{
-		Log: log, Board: stores.Store, Metrics: m.Handler(), Stream: broker.ServeHTTP, Streams: broker.Streams, Closing: func() bool { return ctx.Err() != nil },
-		Views: sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
+		Log: log, Board: stores.Store, Metrics: m.Handler(), Status: told.newest, Stream: broker.ServeHTTP, Streams: broker.Streams,
+		Closing: func() bool { return ctx.Err() != nil },
+		Views:   sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
 	if err != nil {
 		return nil, err
 	}
 	server, err := web.NewServer(handler, s.TLSCert, s.TLSKey, s.Stall)
-	return &node{s, log, stores.size, m, broker, server}, err
+	return &node{s, log, stores.size, m, told, broker, server}, err
 }
 
 // serve serves the listener until ctx ends; then it accepts nothing more, ends the streams, finishes the requests in
@@ -178,7 +182,29 @@ func (n *node) serve(ctx context.Context, listener net.Listener) error {
 // status is the topic where the server tells of itself.
 var status = stream.MustTopic("$server")
 
-// tellStatus announces, each second while somebody listens, how the server is doing.
+// statusKept is how many of the newest events of that topic are kept: those of four minutes.
+const statusKept = 240
+
+// told are the newest events of that topic, for who begins to look; no log has them.
+type told struct {
+	mu     sync.Mutex
+	events []stream.Event
+}
+
+func (t *told) add(e stream.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.events = append(t.events, e)
+	t.events = t.events[max(0, len(t.events)-statusKept):]
+}
+
+func (t *told) newest() []stream.Event {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.events)
+}
+
+// tellStatus announces each second how the server is doing.
 func (n *node) tellStatus(ctx context.Context) {
 	watch := metrics.NewWatch(n.metrics)
 	tick := time.NewTicker(time.Second)
@@ -189,9 +215,9 @@ func (n *node) tellStatus(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			data := stream.MustJSON(watch.Status(now, n.broker.Streams(), n.size()))
-			if n.broker.Listening(status) {
-				n.broker.Announce(stream.Event{ID: stream.IDAt(now), Topic: status, Data: data})
-			}
+			e := stream.Event{ID: stream.IDAt(now), Topic: status, Data: data}
+			n.told.add(e)
+			n.broker.Announce(e)
 		}
 	}
 }

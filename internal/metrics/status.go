@@ -3,7 +3,6 @@ package metrics
 import (
 	"math"
 	"runtime/metrics"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,7 +39,7 @@ type Watch struct {
 	at      time.Time // of the figures below
 
 	events, deliveries, bytes float64
-	delays                    []*dto.Bucket
+	delays                    *dto.Histogram
 }
 
 // NewWatch returns a Watch whose first Status is of the time from now on.
@@ -56,13 +55,13 @@ func (w *Watch) Status(now time.Time, streams int, store float64) Status {
 	ended := func(reason string) int { return int(count(m.Ended.WithLabelValues(reason))) }
 	last := *w
 	*w = Watch{metrics: m, at: now, events: count(m.Events), deliveries: count(m.Deliveries), bytes: count(m.Bytes),
-		delays: read(m.Delay).Histogram.Bucket}
+		delays: read(m.Delay).Histogram}
 	seconds := max(now.Sub(last.at).Seconds(), 0.001)
 	return Status{
 		Streams:    streams,
-		Events:     round((w.events - last.events) / seconds),
-		Deliveries: round((w.deliveries - last.deliveries) / seconds),
-		Bytes:      round((w.bytes - last.bytes) / seconds),
+		Events:     Round((w.events - last.events) / seconds),
+		Deliveries: Round((w.deliveries - last.deliveries) / seconds),
+		Bytes:      Round((w.bytes - last.bytes) / seconds),
 		DelayP50:   percentile(last.delays, w.delays, 0.5),
 		DelayP90:   percentile(last.delays, w.delays, 0.9),
 		DelayP99:   percentile(last.delays, w.delays, 0.99),
@@ -71,31 +70,33 @@ func (w *Watch) Status(now time.Time, streams int, store float64) Status {
 		Pending:    ended("pending"),
 		TurnedAway: int(count(m.TurnedAway)),
 		Gaps:       int(count(m.Gaps)),
-		Memory:     round(memory() / (1 << 20)),
-		Store:      round(store / (1 << 20)),
+		Memory:     Round(memory() / (1 << 20)),
+		Store:      Round(store / (1 << 20)),
 	}
 }
 
 // percentile is, in milliseconds, below what that share of the observations lies that came between two readings of a
-// histogram, as the straight line through its bucket has it. It is nil if there were none.
-func percentile(before, after []*dto.Bucket, share float64) *float64 {
-	came := make([]float64, len(after)) // by bucket, with those of the buckets below
-	for i := range after {
-		came[i] = float64(after[i].GetCumulativeCount())
-		if i < len(before) {
-			came[i] -= float64(before[i].GetCumulativeCount())
-		}
-	}
-	if len(came) == 0 || came[len(came)-1] == 0 {
+// histogram, as the straight line through its bucket has it; above the last bucket it is that one's bound. It is nil if
+// there were none.
+func percentile(before, after *dto.Histogram, share float64) *float64 {
+	all := after.GetSampleCount() - before.GetSampleCount()
+	if all == 0 {
 		return nil
 	}
-	want := share * came[len(came)-1]
-	i := slices.IndexFunc(came, func(n float64) bool { return n >= want })
-	lower, below := 0.0, 0.0
-	if i > 0 {
-		lower, below = after[i-1].GetUpperBound(), came[i-1]
+	want, lower, below := share*float64(all), 0.0, 0.0
+	for i, bucket := range after.GetBucket() {
+		came := bucket.GetCumulativeCount()
+		if i < len(before.GetBucket()) {
+			came -= before.GetBucket()[i].GetCumulativeCount()
+		}
+		if upper, n := bucket.GetUpperBound(), float64(came); n < want {
+			lower, below = upper, n
+		} else {
+			lower += (upper - lower) * (want - below) / (n - below)
+			break
+		}
 	}
-	ms := round(1000 * (lower + (after[i].GetUpperBound()-lower)*(want-below)/(came[i]-below)))
+	ms := Round(1000 * lower)
 	return &ms
 }
 
@@ -106,8 +107,17 @@ func memory() float64 {
 	return float64(samples[0].Value.Uint64() - samples[1].Value.Uint64())
 }
 
-// round keeps two digits behind the point.
-func round(x float64) float64 { return math.Round(100*x) / 100 }
+// Round is a figure as a status has it: three digits, and all of those before the point.
+func Round(x float64) float64 {
+	switch {
+	case x < 10:
+		return math.Round(100*x) / 100
+	case x < 100:
+		return math.Round(10*x) / 10
+	default:
+		return math.Round(x)
+	}
+}
 
 func count(c prometheus.Counter) float64 { return read(c).GetCounter().GetValue() }
 

@@ -68,9 +68,9 @@ func (s *Site) timePage(ctx iris.Context) {
 	s.page(ctx, "time", "Time", iris.Map{"Lines": page.Events, "Position": page.Head.String()})
 }
 
-// statusPage shows the server through its own topic.
+// statusPage shows the server through its own topic: the last minutes, and what comes.
 func (s *Site) statusPage(ctx iris.Context) {
-	s.page(ctx, "status", "Status", iris.Map{"Topic": statusTopic, "Query": "topic=" + statusTopic, "Streams": s.Streams()})
+	s.page(ctx, "status", "Status", iris.Map{"Topic": statusTopic, "Query": "topic=" + statusTopic, "Streams": s.Streams(), "Events": watched(s.Status())})
 }
 
 // statusTopic is where the server tells of itself.

@@ -20,6 +20,7 @@ type Site struct {
 	Stream  func(iris.Context, Reading) // serves one event stream: Broker.ServeHTTP
 	Streams func() int                  // how many are open
 	Metrics http.Handler                // every figure of the server, for Prometheus
+	Status  func() []stream.Event       // what the server has told of itself in the last minutes
 	Closing func() bool                 // the server is about to end
 	Views   fs.FS                       // HTML templates
 	Public  fs.FS                       // what browsers fetch below /public

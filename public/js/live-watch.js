@@ -47,8 +47,6 @@ class LiveWatch extends LiveElement {
     if (event && isID(event.id)) {
       if (this.#newest && !isAfter(event.id, this.#newest)) return;
       this.#newest = event.id;
-    } else if (event) {
-      event.time = new Date().toISOString(); // it is not stored, and came as it happened
     }
     this.tools.seen += 1;
     if (this.tools.paused) this.waiting.hold(event);

@@ -3,3 +3,7 @@
 import './live-figures.js';
 import './live-watch.js';
 import './page.js';
+
+// What the page has come with, until the stream brings newer figures.
+const newest = document.querySelector('live-watch').entries.all.last();
+if (newest) document.querySelector('live-figures').event(newest.event);
