@@ -209,7 +209,7 @@ func TestSlowClientIsDroppedAndOthersAreNot(t *testing.T) {
 }
 
 func TestAClientThatWasDroppedResumes(t *testing.T) {
-	s := serve(t, "-stall", "200ms")
+	s := serve(t, "-stall", "200ms", "-keep-events", "1000000", "-keep-bytes", "4GiB") // however much is published until it is
 	_, body := s.raw("GET /events/news HTTP/1.0\r\n\r\n")
 	s.waitFor(1)
 	published := 0
