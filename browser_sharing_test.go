@@ -225,6 +225,38 @@ func TestASubscriptionThatIsRefusedHarmsNoOther(t *testing.T) {
 	}
 }
 
+// A list of a topic that was silent for long says nothing of how far the log is: to begin there would be to begin where others
+// have been cut short.
+func TestASubscriptionToASilentTopicHarmsNoOther(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false", "-keep-events", "3")
+	silent := s.publish("silent", "long ago")
+	b := browse(t)
+	b.openLive(s.url + "/time")
+	eval[bool](b, listening)
+	b.listen(1, []string{"busy"}, "")
+	b.until("it is live", `heard[1].states.at(-1).state === 'live'`)
+	var busy []string
+	for i := range 20 {
+		busy = append(busy, s.publish("busy", fmt.Sprint(i)).String())
+	}
+	for i, since := range []string{"", "10m", "all"} {
+		b.listen(i+2, []string{"silent"}, since)
+		b.until("it is live", fmt.Sprintf(`heard[%d].states.at(-1).state === 'live'`, i+2))
+	}
+	news := s.publish("silent", "now")
+	for i := range 3 {
+		b.untilHeard(i+2, news)
+	}
+	b.until("the others have all", fmt.Sprintf(`heard[1].ids.length >= %d`, len(busy)))
+	last := news.String()
+	for i, want := range [][]string{busy, {last}, {silent.String(), last}, {silent.String(), last}} {
+		if got := b.heard(i + 1); !slices.Equal(got.IDs, want) || len(got.Gaps) > 0 {
+			t.Errorf("subscription %d has %v and the gaps %v, want %v", i+1, got.IDs, got.Gaps, want)
+		}
+	}
+}
+
 func TestASubscriptionBeyondTheLogIsToldSo(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "-demo=false")

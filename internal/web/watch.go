@@ -18,7 +18,7 @@ const (
 )
 
 // recentEvents is in how many of the newest events the page looks for topics to suggest.
-const recentEvents = 500
+const recentEvents = 100
 
 // watchPage shows any topics live: what is stored now, and the position from which on its stream goes on.
 func (s *Site) watchPage(ctx iris.Context) {

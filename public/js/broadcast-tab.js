@@ -85,16 +85,19 @@ class Own {
     const places = Array.from({ length: PLACES }, (_, i) => `iris-broadcast place ${i}`);
     const choosing = new AbortController();
     this.#ended.signal.addEventListener('abort', () => choosing.abort());
+    const begin = () => {
+      this.#feed = new Feed();
+      choosing.abort();
+      for (const [number, subscription] of page.subscriptions) this.open(number, subscription);
+    };
     for (const place of places) {
       navigator.locks.request(place, { signal: choosing.signal }, () => {
         if (this.#feed || this.#ended.signal.aborted) return undefined;
-        this.#feed = new Feed();
-        choosing.abort();
-        for (const [number, subscription] of page.subscriptions) this.open(number, subscription);
+        begin();
         return new Promise((done) => this.#ended.signal.addEventListener('abort', done));
-      }).catch(() => {}); // no longer wanted
+      }).catch(() => choosing.signal.aborted || begin()); // it is no longer wanted, or a visitor's settings deny all locks
     }
-    const { held } = await navigator.locks.query();
+    const { held } = await navigator.locks.query().catch(() => ({ held: [] }));
     if (this.#feed || !places.every((place) => held.some(({ name }) => name === place))) return;
     this.full = `Four other tabs of this site are live already; this one goes on when a place becomes free.`;
     for (const [number, subscription] of page.subscriptions) this.open(number, subscription);

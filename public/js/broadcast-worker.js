@@ -4,8 +4,9 @@
 import { Feed } from './broadcast.js';
 
 /** Of the text of the four files; a test says what it is to be. A tab never talks to a worker of another version. */
-const VERSION = 'afa9ceaa';
+const VERSION = '99ef0f93';
 
+const VANISHED = 150_000; // ms without a ping from a tab without locks, which in the background pings once a minute
 const GREETING = 10_000; // ms that a worker may take to load
 
 /** Brings a page its events, through the worker. */
@@ -74,7 +75,7 @@ export class Shared {
 
 /** Holds a lock, from when it is to be had until the signal. */
 function hold(name, signal, held, mode = 'exclusive') {
-  const holding = () => (held(), new Promise((done) => signal.addEventListener('abort', done)));
+  const holding = () => (held(), signal.aborted ? undefined : new Promise((done) => signal.addEventListener('abort', done)));
   navigator.locks?.request(name, { signal, mode }, holding).catch(() => {});
 }
 
@@ -87,7 +88,9 @@ function serve() {
   globalThis.onconnect = ({ ports: [port] }) => {
     const closing = new Map(); // of this tab's subscriptions, by number
     const left = new AbortController();
+    let vanished; // timer
     const leave = () => {
+      clearTimeout(vanished);
       closing.forEach((close) => close());
       closing.clear();
       left.abort();
@@ -98,9 +101,14 @@ function serve() {
       const take = (name, detail, position) => port.postMessage({ number, name, detail, position });
       if (number) closing.set(number, feed.open({ topics, since, take }));
       if (data.close) closing.get(data.close)?.();
+      closing.delete(data.close);
       if (data.tab) hold(data.tab, left.signal, leave);
       if (data.wake) feed.wake();
-      if (data.ping) port.postMessage({});
+      if (data.ping) {
+        clearTimeout(vanished);
+        vanished = setTimeout(leave, VANISHED);
+        port.postMessage({});
+      }
       if (data.leave) leave();
     };
     port.onclose = leave;

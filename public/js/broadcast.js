@@ -266,7 +266,7 @@ export class Feed {
     const come = () => coming.filter((one) => this.#new.has(one));
     const furthest = come().map(({ newest }) => newest).reduce(later, this.#position);
     const same = () => String(union([...this.#joined, ...come()])) === String(line.topics);
-    if (!same() || furthest !== this.#position) await this.#refresh(line, furthest);
+    if (!same() || furthest !== this.#position) await this.#refresh(line);
     if (line !== this.#line) return;
     for (const one of come()) {
       this.#lost(one);
@@ -294,15 +294,12 @@ export class Feed {
     }
   }
 
-  // A line that is quiet does not know how far the log is. Twice: all that was there at the first time is before what comes
-  // at the second.
-  async #refresh(line, furthest) {
-    for (let i = 0; i < 2 && line === this.#line && (i === 0 || isAfter(furthest, this.#position)); i += 1) {
-      let events = 0;
-      const position = await read(line.topics, this.#position, () => (events += 1), () => {});
-      if (!events) this.#position = later(this.#position, position);
-      while (events && line === this.#line && isAfter(position, this.#position)) await this.#move();
-    }
+  // A line that is quiet does not know how far the log is.
+  async #refresh(line) {
+    let last = '';
+    const position = await read(line.topics, this.#position, ({ id }) => (last = id), () => {});
+    while (last && line === this.#line && isAfter(last, this.#position)) await this.#move();
+    if (line === this.#line) this.#position = later(this.#position, position);
   }
 
   // A position beyond the log is of another log.

@@ -12,6 +12,8 @@ import { Runs } from './watch-runs.js';
 import { stored } from './watch-stored.js';
 import { Tools } from './watch-tools.js';
 
+const AGAIN = 3_000; // ms until the next try to load what draws
+
 class LiveWatch extends LiveElement {
   #newest = ''; // id
   #others = new Set(); // fields that are shown as progress
@@ -38,7 +40,7 @@ class LiveWatch extends LiveElement {
     if (type === 'live-gap') {
       this.#newest = ''; // the log may have begun anew
       this.#arrived();
-      this.gaps.fetch(this.stream);
+      this.gaps.fetch(this.stream, detail);
     }
   }
 
@@ -100,8 +102,13 @@ class LiveWatch extends LiveElement {
     if (this.charts) this.charts.draw(this.#others);
     else if (this.numbers.version > 1 && !this.loading) {
       this.loading = true;
+      const { Charts } = await import('./watch-charts.js').catch(() => ({}));
+      if (!Charts) { // the server is away
+        await new Promise((resume) => setTimeout(resume, AGAIN));
+        this.loading = false;
+        return this.later();
+      }
       document.head.append(Object.assign(document.createElement('link'), { rel: 'stylesheet', href: '/public/vendor/uplot/uPlot.min.css' }));
-      const { Charts } = await import('./watch-charts.js');
       this.charts = new Charts(this.querySelector('.charts'), this.querySelector('template.chart'), this.numbers);
       this.later();
     }

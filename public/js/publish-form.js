@@ -21,10 +21,11 @@ class PublishForm extends HTMLElement {
     this.sending = true;
     this.#say('', '');
     const { data, type } = this.form.elements;
+    const text = data.value;
     const query = type.value.trim() && `?${new URLSearchParams({ type: type.value.trim() })}`;
     try {
-      await request(`${this.getAttribute('url')}${query}`, { method: 'POST', text: data.value });
-      data.value = '';
+      await request(`${this.getAttribute('url')}${query}`, { method: 'POST', text });
+      if (data.value === text) data.value = '';
       data.focus({ preventScroll: true });
       this.#say('', 'Published.');
     } catch (error) {

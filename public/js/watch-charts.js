@@ -3,8 +3,7 @@
 import uPlot from '../vendor/uplot/uPlot.js';
 import { Chips } from './watch-chips.js';
 
-const HIGH = 150; // px
-const OFTEN = 200; // ms between two drawings
+const [HIGH, OFTEN] = [150, 200]; // px; ms between two drawings
 
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -27,9 +26,14 @@ export class Charts {
 
   /** @param {Set<string>} others fields that are shown in another way, and so not drawn unless chosen */
   draw(others) {
-    const now = performance.now();
-    if (now - (this.drawnAt ?? -OFTEN) < OFTEN || this.#last === this.numbers.version) return;
-    this.drawnAt = now;
+    if (this.#last === this.numbers.version || this.again) return;
+    const wait = OFTEN - (performance.now() - (this.drawnAt ?? -OFTEN));
+    const again = () => {
+      this.again = undefined;
+      this.draw(others);
+    };
+    if (wait > 0) return void (this.again = setTimeout(again, wait));
+    this.drawnAt = performance.now();
     this.#last = this.numbers.version;
     if (this.chips.offer([...this.numbers.fields.values()], others)) this.#arrange();
     for (const chart of this.#charts.values()) chart.draw();
@@ -82,7 +86,7 @@ class Chart {
     const axis = { stroke: colour('--muted'), font: '11px system-ui, sans-serif', grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false } };
     this.plot = new uPlot({
       width: this.width, height: HIGH, legend: { show: false }, cursor: { show: false }, padding: [8, 22, 0, 0],
-      axes: [{ ...axis, grid: { show: false }, space: 80, size: 24, incrs: SECONDS, values: (_, ticks) => ticks.map(moment) }, { ...axis, size: 52, space: 36, values: (_, ticks) => ticks.map(short) }],
+      axes: [{ ...axis, grid: { show: false }, space: 80, size: 24, incrs: SECONDS, values: (_, ticks) => ticks.map((seconds) => clock.format(seconds * 1000)) }, { ...axis, size: 52, space: 36, values: (_, ticks) => ticks.map(short) }],
       series: [{}, ...topics.map((label, i) => ({ label, stroke: colour(LINES[i]), width: 2, spanGaps: true, points: { show: false },
         fill: topics.length === 1 ? `${colour(LINES[i])}22` : undefined }))],
     }, [this.field.times, ...this.field.lines.values()], this.place);
@@ -111,7 +115,6 @@ function key(topic, i) {
 
 const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400, 604800]; // between two marks of the axis
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
-const moment = (seconds) => clock.format(new Date(seconds * 1000));
 const digits = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 6 });
 const compact = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4, notation: 'compact' });
 const short = (value) => (value == null ? '–' : (Math.abs(value) < 1e6 ? digits : compact).format(value));

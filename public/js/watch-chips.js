@@ -33,10 +33,11 @@ export class Chips {
 
   #button(name) {
     const made = Object.assign(document.createElement('button'), { type: 'button', textContent: name.slice(0, 40) || '""', title: name.slice(0, 300) });
-    made.ariaPressed = this.chosen.has(name);
+    const press = () => made.setAttribute('aria-pressed', this.chosen.has(name));
+    press();
     made.onclick = () => {
       if (!this.chosen.delete(name)) this.chosen.add(name);
-      made.ariaPressed = this.chosen.has(name);
+      press();
       this.changed();
     };
     this.place.append(made);

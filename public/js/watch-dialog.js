@@ -44,7 +44,7 @@ export class EventDialog {
       row.querySelector('th').textContent = name || '""';
       row.querySelector('.field-value').textContent = json.length > LONGEST / 100 ? `${json.slice(0, LONGEST / 100)}…` : json;
       const button = row.querySelector('button');
-      button.ariaLabel = `Copy ${name}`;
+      button.querySelector('.words').textContent = name;
       this.#button(button, button.querySelector('span'), 'Copy', () => json);
       return row;
     }));

@@ -28,15 +28,19 @@ export class Gap {
     return true;
   }
 
-  /** @param {{refresh: (url: string, show: (list: object) => void) => void}} stream */
-  fetch(stream) {
+  /**
+   * @param {{refresh: (url: string, show: (list: object) => void) => void}} stream
+   * @param {import('./broadcast.js').Gap} gap what is before it is not fetched, unless the log has begun anew
+   */
+  fetch(stream, { since, oldest }) {
     if (this.#held) return;
     this.#held = [];
+    const after = isID(since) && isID(oldest) && isAfter(oldest, since) ? since : '0-0';
     stream.refresh(this.url, ({ events }) => {
       const held = this.#held;
       this.#held = undefined;
       const known = this.known();
-      const byID = new Map([...events, ...held].filter(({ id }) => isID(id) && !known.has(id)).map((event) => [event.id, event]));
+      const byID = new Map([...events, ...held].filter(({ id }) => isID(id) && isAfter(id, after) && !known.has(id)).map((event) => [event.id, event]));
       const inOrder = [...byID.values()].sort((a, b) => (isAfter(a.id, b.id) ? 1 : -1));
       for (const event of [...inOrder, ...held.filter(({ id }) => !isID(id))]) this.arrived(event);
     });

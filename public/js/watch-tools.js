@@ -29,7 +29,6 @@ export class Tools {
 
   #pause() {
     this.paused = !this.paused;
-    this.find('.pause').ariaPressed = this.paused;
     this.find('.pause .label').textContent = this.paused ? 'Resume' : 'Pause';
     this.watch.toggleAttribute('paused', this.paused);
     const waited = this.watch.waiting.length;
