@@ -3,6 +3,7 @@
 package bolt
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -59,18 +60,14 @@ func TestAFullDiskKeepsNothingAndHealsByItself(t *testing.T) {
 
 // TestAFullFileSystemKeepsNothingAndHealsByItself is about a small file system of its own.
 func TestAFullFileSystemKeepsNothingAndHealsByItself(t *testing.T) {
-	folder := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder).CombinedOutput(); err != nil {
-		t.Skipf("mounting needs root (%v: %s); the test with a limit to the file's size is its twin without", err, out)
-	}
-	defer func() {
-		if out, err := exec.Command("umount", folder).CombinedOutput(); err != nil {
-			t.Errorf("%v: %s", err, out)
-		}
-	}()
+	folder := smallFileSystem(t)
 	ballast := filepath.Join(folder, "ballast")
 	fullDisk(t, filepath.Join(folder, "broadcast.db"), func() {
-		if err := os.WriteFile(ballast, make([]byte, 3<<20), 0o600); err != nil {
+		var fs syscall.Statfs_t
+		if err := syscall.Statfs(folder, &fs); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(ballast, make([]byte, int64(fs.Bavail)*int64(fs.Bsize)-1<<20), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}, func() {
@@ -78,6 +75,38 @@ func TestAFullFileSystemKeepsNothingAndHealsByItself(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// smallFileSystem mounts a file system of a few MiB: ext4 on a loop device, or one in memory where there are no such devices.
+func smallFileSystem(t *testing.T) (folder string) {
+	t.Helper()
+	folder = t.TempDir()
+	image := filepath.Join(t.TempDir(), "image")
+	run := func(name string, args ...string) error {
+		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", name, err, out)
+		}
+		return nil
+	}
+	err := os.WriteFile(image, make([]byte, 8<<20), 0o600)
+	if err == nil {
+		err = run("mkfs.ext4", "-q", "-m", "0", image)
+	}
+	if err == nil {
+		err = run("mount", "-o", "loop", image, folder)
+	}
+	if err != nil {
+		t.Logf("no loop device, so one in memory: %v", err)
+		if err := run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder); err != nil {
+			t.Skipf("mounting needs root (%v); the test with a limit to the file's size is its twin without", err)
+		}
+	}
+	t.Cleanup(func() {
+		if err := run("umount", folder); err != nil {
+			t.Error(err)
+		}
+	})
+	return folder
 }
 
 // fullDisk publishes until the disk is full, and again when there is room.
