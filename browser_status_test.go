@@ -9,6 +9,9 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
+// memoryShown is in MiB.
+const memoryShown = `Number(document.querySelector("[data-field=memory_mib]").textContent.replaceAll(",", ""))`
+
 func TestTheStatusPageShowsTheServer(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "-demo=false")
@@ -26,7 +29,7 @@ func TestTheStatusPageShowsTheServer(t *testing.T) {
 	s.listen("/events/news", "1-1") // a gap
 	b.until("the gap is told", `document.querySelector("[data-field=gaps]").textContent === "1"`)
 	b.until("three streams are open", `document.querySelector("[data-field=streams]").textContent === "3"`)
-	if memory := eval[float64](b, `Number(document.querySelector("[data-field=memory_mib]").textContent)`); memory <= 0 {
+	if memory := eval[float64](b, memoryShown); memory <= 0 {
 		t.Errorf("memory is %v MiB", memory)
 	}
 }
@@ -44,7 +47,7 @@ func TestTheStatusPageBeginsWithTheLastMinutes(t *testing.T) {
 	b.open(s.url + "/status")
 	b.until("it is drawn", `document.querySelectorAll(".charts canvas").length === 4`)
 	b.until("and a table", `document.querySelectorAll("#eventsTable tbody tr:not(.space)").length >= 2`)
-	b.until("and the figures are the newest", `document.querySelector("[data-field=memory_mib]").textContent > 0`)
+	b.until("and the figures are the newest", memoryShown+` > 0`)
 }
 
 func TestOfTheServersOwnEventsTheNewestAreKept(t *testing.T) {
