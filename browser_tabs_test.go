@@ -212,6 +212,18 @@ func live(all []*tab) (n int) {
 	return n
 }
 
+func TestWhereLocksAreDeniedTheTabIsLiveAllTheSame(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	b := browse(t)
+	b.inject(`delete window.SharedWorker;
+		for (const name of ['request', 'query']) LockManager.prototype[name] = async () => { throw new DOMException('', 'SecurityError'); };`)
+	said := s.home([]*tab{b})
+	said = s.say(said, 3)
+	untilAll([]*tab{b}, said)
+	b.shows(said)
+}
+
 func TestATabNeverTalksToAWorkerOfAnotherVersion(t *testing.T) {
 	text := ""
 	for _, file := range []string{"broadcast", "broadcast-line", "broadcast-tab", "broadcast-worker"} {

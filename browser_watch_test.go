@@ -151,6 +151,37 @@ func TestWatchedNumbersAreChartsAndTasksHaveProgress(t *testing.T) {
 	b.fits()
 }
 
+func TestWhatIsTypedWhileTheFormIsSentStays(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	b := browse(t)
+	b.openLive(s.url + "/watch?topic=words")
+	eval[bool](b, `((form) => {
+		form.elements.data.value = 'first';
+		form.requestSubmit();
+		form.elements.data.value = 'second';
+		return true;
+	})(document.getElementById('publishForm'))`)
+	b.untilWatched("first")
+	b.until("it says so", `document.querySelector("#publishForm .done").textContent === "Published."`)
+	if kept := eval[string](b, `document.getElementById('publishForm').elements.data.value`); kept != "second" {
+		t.Errorf("the field has %q", kept)
+	}
+}
+
+func TestChartsComeWhenTheServerHas(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-demo=false")
+	b := browse(t)
+	b.forgive(networkErrors)
+	b.openLive(s.url + "/watch?topic=speeds")
+	b.cut(true) // for what is fetched from now on; the stream goes on
+	s.append("speeds", "1", "2")
+	b.until("they are looked for", `performance.getEntriesByName(location.origin + "/public/js/watch-charts.js").length > 0`)
+	b.cut(false)
+	b.until("they are drawn", `document.querySelector(".charts canvas")`)
+}
+
 func TestAChartEndsWithTheNewestNumber(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "-demo=false")

@@ -179,8 +179,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener) error {
 	return n.server.Shutdown(within)
 }
 
-// status is the topic where the server tells of itself.
-var status = stream.MustTopic("$server")
+var status = stream.MustTopic(web.StatusTopic)
 
 // statusKept is how many of the newest events of that topic are kept: those of four minutes.
 const statusKept = 240

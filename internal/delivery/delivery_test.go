@@ -259,6 +259,27 @@ func TestStreamsAreEndedOneByOneAndWithinTheTime(t *testing.T) {
 	}
 }
 
+func TestAStreamThatIsAheadGetsWhatComesAfterItsPosition(t *testing.T) {
+	audiences := NewAudiences()
+	news, own := stream.MustTopic("news"), stream.MustTopic("$server")
+	a := audiences.Of(Plain, stream.Select(news, own))
+	ahead := newHandlerStream(&socket{}, &socket{}, Plain, engine())
+	a.Join(ahead, nil, true, stream.ID{Ms: 5, Seq: 2})
+	for _, e := range []stream.Event{
+		{ID: stream.ID{Ms: 5, Seq: 1}, Topic: news, Data: "before"},
+		{ID: stream.ID{Ms: 9}, Topic: own, Data: "no place in the log"}, // and so says nothing of how far the others are
+		{ID: stream.ID{Ms: 5, Seq: 2}, Topic: news, Data: "the last that it has"},
+		{ID: stream.ID{Ms: 5, Seq: 3}, Topic: news, Data: "after"},
+		{ID: stream.ID{Ms: 10}, Topic: own, Data: "now"},
+	} {
+		audiences.Send(&Frame{Event: e})
+	}
+	got := string(bytes.Join(ahead.waiting, nil))
+	if want := "id: 5-3\ndata: after\n\ndata: now\n\n"; got != want {
+		t.Errorf("it got %q, want %q", got, want)
+	}
+}
+
 func TestAboveFiveASecondThereIsOneLine(t *testing.T) {
 	var log bytes.Buffer
 	golog.SetOutput(&log)

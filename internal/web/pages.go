@@ -70,11 +70,11 @@ func (s *Site) timePage(ctx iris.Context) {
 
 // statusPage shows the server through its own topic: the last minutes, and what comes.
 func (s *Site) statusPage(ctx iris.Context) {
-	s.page(ctx, "status", "Status", iris.Map{"Topic": statusTopic, "Query": "topic=" + statusTopic, "Streams": s.Streams(), "Events": watched(s.Status())})
+	s.page(ctx, "status", "Status", iris.Map{"Topic": StatusTopic, "Query": "topic=" + StatusTopic, "Streams": s.Streams(), "Events": watched(s.Status())})
 }
 
-// statusTopic is where the server tells of itself.
-const statusTopic = "$server"
+// StatusTopic is where the server tells of itself.
+const StatusTopic = "$server"
 
 // page answers with a view; every one is told its title and path, and whether its visitor may write.
 func (s *Site) page(ctx iris.Context, view, title string, data iris.Map) {
