@@ -31,6 +31,7 @@ func TestEventsArriveInOrderWithTheirIDs(t *testing.T) {
 }
 
 func TestTheDemoSpeaksEveryTwoSeconds(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	r := s.listen("/events", "")
 	var last int64

@@ -5,10 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"net/http/httptest"
-	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 )
 
@@ -122,50 +119,5 @@ func TestEveryPublicFileHasATypeAndATag(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-// weighed counts about what an answer takes on the wire.
-type weighed struct {
-	http.ResponseWriter
-	bytes *atomic.Int64
-}
-
-func (w weighed) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-func (w weighed) Flush()                      { http.NewResponseController(w.ResponseWriter).Flush() }
-
-func (w weighed) WriteHeader(status int) {
-	w.bytes.Add(100) // the status line, Date, Content-Length
-	for name, values := range w.Header() {
-		w.bytes.Add(int64(len(name + strings.Join(values, ", ") + ": \r\n")))
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w weighed) Write(p []byte) (int, error) {
-	w.bytes.Add(int64(len(p)))
-	return w.ResponseWriter.Write(p)
-}
-
-// The server counts, since DevTools do not tell a page of what its worker fetches.
-func TestEachPageIsSmallOnTheWire(t *testing.T) {
-	t.Parallel()
-	s := serve(t, "-demo=false")
-	s.populate()
-	for _, path := range slices.Concat([]string{"/mini"}, livePages, stillPages) {
-		t.Run(path, func(t *testing.T) {
-			var bytes atomic.Int64
-			scale := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				s.server.Handler.ServeHTTP(weighed{w, &bytes}, r)
-			}))
-			t.Cleanup(scale.Close)
-			b := browse(t) // with an empty cache
-			b.forgive(networkErrors + `.* status of 404`)
-			b.visit(&site{url: scale.URL}, path)
-			t.Logf("%d bytes", bytes.Load())
-			if n := bytes.Load(); n > 100<<10 || n < 500 {
-				t.Errorf("it takes %d bytes at a first visit", n)
-			}
-		})
 	}
 }

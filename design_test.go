@@ -34,6 +34,10 @@ var arrows = map[string][]string{
 	"config":          {},
 }
 
+// blackBox are the packages of this module that tests below tests/ may import, beside each other: the built program is tested
+// there, by what it prints, answers and shows.
+var blackBox = []string{"sse"}
+
 // standardOnly are the packages that import nothing but the standard library and what arrows says.
 var standardOnly = []string{"stream", "stream/logtest", "sse"}
 
@@ -99,6 +103,22 @@ func TestArrowsPointDownOnly(t *testing.T) {
 			t.Errorf("package %s has a place in arrows and is not there", dir)
 		}
 	}
+}
+
+func TestTheProgramIsABlackBoxToTheTestsOfIt(t *testing.T) {
+	goFiles(t, func(path string, file *ast.File, _ *token.FileSet) {
+		for _, spec := range file.Imports {
+			imported, _ := strconv.Unquote(spec.Path.Value)
+			own, internal := strings.CutPrefix(imported, module)
+			inside := strings.HasPrefix(path, "tests/")
+			switch {
+			case inside && internal && !slices.Contains(blackBox, own):
+				t.Errorf("%s imports %s", path, imported)
+			case !inside && strings.HasPrefix(imported, "iris-broadcast/tests/"):
+				t.Errorf("%s imports %s, which is for tests below tests/", path, imported)
+			}
+		}
+	})
 }
 
 func TestFilesAndFunctionsAreShort(t *testing.T) {

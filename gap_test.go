@@ -62,6 +62,7 @@ func TestAGapTellsOfWhatWasRemoved(t *testing.T) {
 }
 
 func TestAGapIsSentAgainUntilItHasArrived(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "-demo=false", "-keep-events", "1", "-heartbeat", "100ms")
 	old, last := s.publish("a", "0"), stream.ID{}
 	for range 3 {

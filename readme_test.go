@@ -2,12 +2,7 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"io"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -55,78 +50,4 @@ func TestTheREADMENamesWhatIsThere(t *testing.T) {
 			t.Error(err)
 		}
 	}
-}
-
-// freePort is a port of this machine that nobody listens on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return port
-}
-
-// proxy starts nginx with the README's example in front of s, and returns its URL.
-func proxy(t *testing.T, s *site) string {
-	t.Helper()
-	nginx := needs(t, "apt-get install nginx-light", "nginx", "/usr/sbin/nginx")
-	_, example, _ := strings.Cut(readme(t), "```nginx\n")
-	example, _, found := strings.Cut(example, "```")
-	port, dir := freePort(t), t.TempDir()
-	example = strings.Replace(example, "listen 80;", "listen 127.0.0.1:"+port+";", 1)
-	example = strings.Replace(example, "http://127.0.0.1:8080", s.url, 1)
-	if !found || !strings.Contains(example, port) || !strings.Contains(example, s.url) {
-		t.Fatalf("the README's example has changed: %s", example)
-	}
-	config := filepath.Join(dir, "nginx.conf")
-	text := "daemon off; pid " + dir + "/pid; error_log stderr; events {} http { access_log off; client_body_temp_path " + dir +
-		"; proxy_temp_path " + dir + "; fastcgi_temp_path " + dir + "; uwsgi_temp_path " + dir + "; scgi_temp_path " + dir + ";\n" + example + "}\n"
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	command := exec.CommandContext(ctx, nginx, "-c", config)
-	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
-	var said bytes.Buffer
-	command.Stderr = &said
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		command.Wait()
-	})
-	url := "http://127.0.0.1:" + port
-	eventually(t, "nginx answers", func() bool {
-		response, err := client0.Get(url + "/healthz")
-		if err == nil {
-			response.Body.Close()
-		}
-		return err == nil
-	})
-	return url
-}
-
-func TestNginxAsInTheREADMEHoldsNothingBackAndMayNotWrite(t *testing.T) {
-	s := serve(t, "-demo=false")
-	behind := &site{node: s.node, t: t, url: proxy(t, s)}
-	r := behind.listen("/events/news", "")
-	s.waitFor(1)
-	for _, data := range []string{"one", "two", "three"} { // each before the next is published
-		s.publish("news", data)
-		r.want(data)
-	}
-	response, err := client0.Post(behind.url+"/events/news", "", strings.NewReader("x"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusForbidden || !bytes.Contains(body, []byte("-open-publish")) {
-		t.Errorf("a write through the proxy: %s %s", response.Status, body)
-	}
-	r.leave()
-	s.waitFor(0)
 }

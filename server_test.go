@@ -27,14 +27,7 @@ import (
 // wait is how long a test waits for what must come.
 const wait = 20 * time.Second
 
-// asServer, set for a child process of the tests, makes it the server itself.
-const asServer = "IRIS_BROADCAST_TEST_SERVER"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(asServer) != "" {
-		main()
-		return
-	}
 	golog.SetOutput(io.Discard)
 	os.Setenv("BROADCAST_STORE", "memory") // where no test says otherwise
 	signal.Ignore(syscall.SIGPIPE)

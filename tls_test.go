@@ -68,6 +68,7 @@ func overTLS(t *testing.T, args ...string) (*site, *http.Client) {
 }
 
 func TestAHundredStreamsShareOneConnectionOverTLS(t *testing.T) {
+	t.Parallel()
 	s, client := overTLS(t, "-demo=false", "-stall", "200ms")
 	var reading sync.WaitGroup
 	defer s.stop()
@@ -105,6 +106,7 @@ func TestAHundredStreamsShareOneConnectionOverTLS(t *testing.T) {
 }
 
 func TestOneStalledStreamOnHTTP2IsEndedAndOthersAreNot(t *testing.T) {
+	t.Parallel()
 	s, client := overTLS(t, "-demo=false", "-stall", "300ms")
 	defer s.stop()
 	stalled, err := client.Get(s.url + "/events/news")
@@ -135,49 +137,6 @@ func TestOneStalledStreamOnHTTP2IsEndedAndOthersAreNot(t *testing.T) {
 	}
 }
 
-func TestTLSOpensNoSecondPort(t *testing.T) {
-	certFile, keyFile, trust := certificate(t)
-	unixOnly(t)
-	p := startDaemon(t, "-addr", "localhost:0", "-tls-cert", certFile, "-tls-key", keyFile)
-	if !strings.HasPrefix(p.url, "https://localhost:") || !strings.Contains(p.lines[1], "curl -d hello https://localhost:") {
-		t.Errorf("it printed %q", p.lines)
-	}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trust}}
-	defer transport.CloseIdleConnections()
-	response, err := (&http.Client{Transport: transport}).Get(p.url + "/healthz")
-	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("%+v, %v", response, err)
-	}
-	response.Body.Close()
-	if n := listeners(t, p.command.Process.Pid); n > 1 {
-		t.Errorf("%d ports are open, want one", n)
-	}
-}
-
-// listeners counts a process's listening sockets, where the system tells (Linux); else it is 0.
-func listeners(t *testing.T, pid int) (n int) {
-	t.Helper()
-	inodes := map[string]bool{}
-	for _, table := range []string{"tcp", "tcp6"} {
-		text, err := os.ReadFile("/proc/net/" + table)
-		if err != nil {
-			return 0
-		}
-		for line := range strings.Lines(string(text)) {
-			if fields := strings.Fields(line); len(fields) > 9 && fields[3] == "0A" { // TCP_LISTEN
-				inodes["socket:["+fields[9]+"]"] = true
-			}
-		}
-	}
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
-	for _, file := range files {
-		if target, err := os.Readlink(file); err == nil && inodes[target] {
-			n++
-		}
-	}
-	return n
-}
-
 // deafConn is a connection whose client stops reading for good once deaf is closed.
 type deafConn struct {
 	net.Conn
@@ -196,7 +155,8 @@ func (c deafConn) Read(p []byte) (int, error) {
 }
 
 func TestAConnectionOfHTTP2ThatTakesNothingIsEnded(t *testing.T) {
-	s, client := overTLS(t, "-demo=false", "-stall", "500ms")
+	t.Parallel()
+	s, client := overTLS(t, "-demo=false", "-stall", "500ms", "-drain", "1s")
 	conn := deafConn{deaf: make(chan struct{}), closed: make(chan struct{})}
 	transport := client.Transport.(*http.Transport)
 	deaf := &http.Transport{TLSClientConfig: transport.TLSClientConfig, ForceAttemptHTTP2: true,

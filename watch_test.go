@@ -6,7 +6,21 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"iris-broadcast/internal/stream"
 )
+
+// append appends events to a topic at once.
+func (s *site) append(topic string, data ...string) {
+	s.t.Helper()
+	events := make([]stream.Event, len(data))
+	for i, d := range data {
+		events[i] = stream.Event{Topic: stream.MustTopic(topic), Data: d}
+	}
+	if _, err := s.log.Append(s.t.Context(), events...); err != nil {
+		s.t.Fatal(err)
+	}
+}
 
 func TestTheWatchPageAnswersAsItShould(t *testing.T) {
 	s := serve(t, "-demo=false")

@@ -1,4 +1,4 @@
-package main
+package pages
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"iris-broadcast/tests/harness"
 )
 
 // documents are clients as tutorials write them: one file, opened from disk, with a bare EventSource.
@@ -37,43 +39,43 @@ source.addEventListener("ping", (event) => {
 </script>`,
 }
 
-// openDocument opens one of the documents from disk, with s at localhost:8080.
-func openDocument(t *testing.T, s *site, name string) *tab {
+// openDocument opens one of the documents from disk, with the address of s in it.
+func openDocument(t *testing.T, s *harness.Server, name string) *harness.Tab {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name+".html")
-	if err := os.WriteFile(file, []byte(documents[name]), 0o600); err != nil {
+	text := strings.ReplaceAll(documents[name], "http://localhost:8080", s.URL)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := browse(t, "MAP localhost:8080 "+strings.TrimPrefix(s.url, "http://"))
-	b.open((&url.URL{Scheme: "file", Path: filepath.ToSlash(file)}).String())
-	s.waitFor(1)
+	b := harness.Browse(t)
+	b.Open((&url.URL{Scheme: "file", Path: filepath.ToSlash(file)}).String())
+	b.Until("its stream is open", `source.readyState === EventSource.OPEN`)
 	return b
 }
 
 // items are what the document has listed.
-func (b *tab) items() []string {
-	b.t.Helper()
-	return eval[[]string](b, `[...document.querySelectorAll("li")].map((item) => item.textContent)`)
+func items(b *harness.Tab) []string {
+	return harness.Eval[[]string](b, `[...document.querySelectorAll("li")].map((item) => item.textContent)`)
 }
 
 func TestAPageAsTheDocumentsWriteItListsAudits(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "-demo=false")
+	s := harness.Serve(t, "-demo=false")
 	b := openDocument(t, s, "audits")
 	for i := range 3 {
-		s.answer("POST", "/api/v1/audits", fmt.Sprintf(`{"id":"record %d"}`, i))
+		s.API("POST", "/api/v1/audits", fmt.Sprintf(`{"id":"record %d"}`, i))
 	}
-	b.until("the records are listed", `document.querySelectorAll("li").length === 3`)
-	if got := strings.Join(b.items(), ", "); got != "record 0, record 1, record 2" {
+	b.Until("the records are listed", `document.querySelectorAll("li").length === 3`)
+	if got := strings.Join(items(b), ", "); got != "record 0, record 1, record 2" {
 		t.Errorf("listed are %s", got)
 	}
 }
 
 func TestAPageAsTheDocumentsWriteItListsTheTime(t *testing.T) {
 	t.Parallel()
-	b := openDocument(t, serve(t), "time")
-	b.until("the time is listed twice", `document.querySelectorAll("li").length >= 2`)
-	for _, item := range b.items() {
+	b := openDocument(t, harness.Serve(t), "time")
+	b.Until("the time is listed twice", `document.querySelectorAll("li").length >= 2`)
+	for _, item := range items(b) {
 		if !strings.HasPrefix(item, "The time is ") {
 			t.Errorf("listed is %q", item)
 		}
@@ -82,9 +84,9 @@ func TestAPageAsTheDocumentsWriteItListsTheTime(t *testing.T) {
 
 func TestAPageAsTheDocumentsWriteItHearsPing(t *testing.T) {
 	t.Parallel()
-	b := openDocument(t, serve(t), "ping")
-	b.until("ping is heard three times", `document.querySelectorAll("li").length >= 3`)
-	for _, item := range b.items() {
+	b := openDocument(t, harness.Serve(t), "ping")
+	b.Until("ping is heard three times", `document.querySelectorAll("li").length >= 3`)
+	for _, item := range items(b) {
 		var seconds, ms, sequence int64
 		if n, err := fmt.Sscanf(item, "%d %d-%d", &seconds, &ms, &sequence); n != 3 || ms/1000-seconds > 5 {
 			t.Errorf("heard is %q, %v", item, err)

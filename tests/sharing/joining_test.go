@@ -1,15 +1,16 @@
-package main
+package sharing
 
 import (
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"iris-broadcast/internal/stream"
+	"iris-broadcast/tests/harness"
 )
 
 // listening lets a tab listen through the module, apart from its page: to(number, topics, since) and no(number).
@@ -31,58 +32,58 @@ const listening = `import('/public/js/broadcast.js').then(({ subscribe }) => {
 
 // heard is what a subscription has had.
 type heard struct {
-	IDs    []string
-	Gaps   []gap
+	IDs  []string
+	Gaps []struct {
+		Since  string
+		Topics []string
+	}
 	States []struct{ State, Text string }
 }
 
-func (b *tab) heard(number int) heard {
-	b.t.Helper()
-	return eval[heard](b, fmt.Sprintf(`((it) => ({ ids: it.ids, gaps: it.gaps, states: it.states }))(heard[%d])`, number))
+func heardBy(b *harness.Tab, number int) heard {
+	return harness.Eval[heard](b, fmt.Sprintf(
+		`((it) => ({ ids: it.ids, gaps: it.gaps, states: it.states }))(heard[%d])`, number))
 }
 
 // listen has the tab listen to topics.
-func (b *tab) listen(number int, topics []string, since string) {
-	b.t.Helper()
-	list := ""
-	for _, topic := range topics {
-		list += quote(topic) + ","
-	}
-	eval[bool](b, fmt.Sprintf(`to(%d, [%s], %s)`, number, list, quote(since)))
+func listen(b *harness.Tab, number int, topics []string, since string) {
+	harness.Eval[bool](b, fmt.Sprintf(`to(%d, %s, %s)`, number, harness.Quote(topics), harness.Quote(since)))
 }
 
 // untilHeard waits until a subscription is live and has had the event as its last.
-func (b *tab) untilHeard(number int, last stream.ID) {
-	b.t.Helper()
-	b.until(fmt.Sprintf("subscription %d has %v", number, last), fmt.Sprintf(`heard[%d].ids.at(-1) === %s`, number, quote(last.String())))
+func untilHeard(b *harness.Tab, number int, last string) {
+	b.Until(fmt.Sprintf("subscription %d has %s", number, last),
+		fmt.Sprintf(`heard[%d].ids.at(-1) === %s`, number, harness.Quote(last)))
 }
 
 // river is what flows over many topics.
 type river struct {
-	s      *site
+	t      *testing.T
+	s      *harness.Server
 	names  []string
 	count  atomic.Int64 // events so far
-	events []stream.Event
+	events []event
 }
+
+type event struct{ id, topic string }
 
 // flow appends events at 500 a second until ctx ends.
 func (r *river) flow(ctx context.Context, rnd *rand.Rand) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		var batch []stream.Event
+		var batch []harness.Post
 		for range 5 {
-			batch = append(batch, stream.Event{Topic: stream.MustTopic(r.names[rnd.IntN(len(r.names))]), Data: "x"})
+			batch = append(batch, harness.Post{Topic: r.names[rnd.IntN(len(r.names))], Data: "x"})
 		}
-		ids, err := r.s.log.Append(context.Background(), batch...)
+		ids, err := r.s.Try(batch...)
 		if err != nil {
-			r.s.t.Error(err)
+			r.t.Error(err)
 			return
 		}
-		for i := range batch {
-			batch[i].ID = ids[i]
+		for i, id := range ids {
+			r.events = append(r.events, event{id, batch[i].Topic})
 		}
-		r.events = append(r.events, batch...)
 		r.count.Add(int64(len(batch)))
 		<-tick.C
 	}
@@ -90,31 +91,35 @@ func (r *river) flow(ctx context.Context, rnd *rand.Rand) {
 
 // wish is what a subscription asked for.
 type wish struct {
-	tab    *tab
+	tab    *harness.Tab
 	number int
 	topics []string
 	since  string
-	start  stream.ID // of since, if it is an id
+	start  string // since, if it is an id
 	open   bool
 }
 
-// check fails the test unless the subscription had what it asked for: a run of the events of its topics, in order, each once,
-// from its start on, and if it is still open to the end.
-func (w *wish) check(t *testing.T, all []stream.Event) (n int) {
+// takes says whether an event of that topic is of the subscription's.
+func (w *wish) takes(topic string) bool {
+	return slices.ContainsFunc(w.topics, func(name string) bool {
+		prefix, pattern := strings.CutSuffix(name, "*")
+		return name == topic || pattern && strings.HasPrefix(topic, prefix)
+	})
+}
+
+// check fails the test unless the subscription had what it asked for: a run of the events of its topics, in order, each
+// once, from its start on, and if it is still open to the end.
+func (w *wish) check(t *testing.T, all []event) (n int) {
 	t.Helper()
-	selection, err := stream.ParseSelection(w.topics)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var want []string
 	for _, e := range all {
-		if selection.Match(e.Topic) && w.start.Less(e.ID) {
-			want = append(want, e.ID.String())
+		if w.takes(e.topic) && (w.start == "" || harness.After(e.id, w.start)) {
+			want = append(want, e.id)
 		}
 	}
-	got := w.tab.heard(w.number)
+	got := heardBy(w.tab, w.number)
 	from := 0
-	if len(got.IDs) > 0 && w.since != "all" && w.start == (stream.ID{}) {
+	if len(got.IDs) > 0 && w.since != "all" && w.start == "" {
 		from = max(0, slices.Index(want, got.IDs[0]))
 	}
 	to := min(len(want), from+len(got.IDs))
@@ -123,7 +128,8 @@ func (w *wish) check(t *testing.T, all []stream.Event) (n int) {
 		for i < len(got.IDs) && from+i < len(want) && got.IDs[i] == want[from+i] {
 			i++
 		}
-		t.Errorf("subscription %d to %v since %q, open %v: %d events and then not what is wanted, of %d (%d wanted); gaps %v, states %v",
+		t.Errorf("subscription %d to %v since %q, open %v: %d events and then not what is wanted, of %d (%d wanted); "+
+			"gaps %v, states %v",
 			w.number, w.topics, w.since, w.open, i, len(got.IDs), len(want)-from, got.Gaps, got.States)
 	}
 	return len(got.IDs)
@@ -134,13 +140,13 @@ func TestTabsThatJoinAndLeaveGetWhatTheyAskFor(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	s := serve(t, "-demo=false")
-	r := &river{s: s, names: []string{"a", "a/1", "a/2", "a/2/x", "b", "b/1", "c", "d"}}
+	s := harness.Serve(t, "-demo=false")
+	r := &river{t: t, s: s, names: []string{"a", "a/1", "a/2", "a/2/x", "b", "b/1", "c", "d"}}
 	choice := append(slices.Clone(r.names), "a/*", "b/*", "*", "$none", "never")
-	all := tabs(t, 5, "")
+	all := harness.Tabs(t, 5, "")
 	for _, b := range all {
-		b.openLive(s.url + "/time")
-		eval[bool](b, listening)
+		b.OpenLive(s.URL + "/time")
+		harness.Eval[bool](b, listening)
 	}
 	flowing, dry := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -151,11 +157,11 @@ func TestTabsThatJoinAndLeaveGetWhatTheyAskFor(t *testing.T) {
 	var wishes []*wish
 	for step := range 100 {
 		before := r.count.Load()
-		eventually(t, "some more events", func() bool { return r.count.Load() >= before+int64(step%4*5) })
+		harness.Eventually(t, "some more events", func() bool { return r.count.Load() >= before+int64(step%4*5) })
 		open := slices.DeleteFunc(slices.Clone(wishes), func(w *wish) bool { return !w.open })
 		if len(open) > 12 || len(open) > 0 && rnd.IntN(3) == 0 {
 			w := open[rnd.IntN(len(open))]
-			eval[bool](w.tab, fmt.Sprintf(`no(%d)`, w.number))
+			harness.Eval[bool](w.tab, fmt.Sprintf(`no(%d)`, w.number))
 			w.open = false
 			continue
 		}
@@ -165,44 +171,37 @@ func TestTabsThatJoinAndLeaveGetWhatTheyAskFor(t *testing.T) {
 		}
 		switch rnd.IntN(4) {
 		case 0:
-			head, err := s.log.Head(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.start, w.since = head, head.String()
+			w.start = s.Head()
+			w.since = w.start
 		case 1:
 			w.since = "1s"
 		case 2:
 			w.since = "all"
 		}
-		w.tab.listen(w.number, w.topics, w.since)
+		listen(w.tab, w.number, w.topics, w.since)
 		wishes = append(wishes, w)
 	}
 	for _, w := range wishes {
 		if w.open {
-			w.tab.until(fmt.Sprintf("subscription %d is live", w.number), fmt.Sprintf(`heard[%d].states.at(-1).state === 'live'`, w.number))
+			w.tab.Until(fmt.Sprintf("subscription %d is live", w.number),
+				fmt.Sprintf(`heard[%d].states.at(-1).state === 'live'`, w.number))
 		}
 	}
 	dry()
 	<-done
 	for _, name := range r.names {
-		ids, err := s.log.Append(t.Context(), stream.Event{Topic: stream.MustTopic(name), Data: "last"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.events = append(r.events, stream.Event{ID: ids[0], Topic: stream.MustTopic(name)})
+		r.events = append(r.events, event{s.Publish(name, "last"), name})
 	}
 	n := 0
 	for _, w := range wishes {
-		selection, _ := stream.ParseSelection(w.topics)
 		for _, e := range slices.Backward(r.events) {
-			if w.open && selection.Match(e.Topic) {
-				w.tab.untilHeard(w.number, e.ID)
+			if w.open && w.takes(e.topic) {
+				untilHeard(w.tab, w.number, e.id)
 				break
 			}
 		}
 		n += w.check(t, r.events)
 	}
 	t.Logf("%d events, of which %d subscriptions had %d", len(r.events), len(wishes), n)
-	eventually(t, "there is one stream", func() bool { return s.streams() == 1 })
+	s.UntilStreams(1)
 }

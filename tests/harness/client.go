@@ -1,0 +1,142 @@
+package harness
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"iris-broadcast/internal/sse"
+)
+
+// Do sends a request with these headers, given as Name: value, and returns the answer with its body.
+func (s *Server) Do(method, path, body string, headers ...string) (*http.Response, string) {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		request.Header.Set(name, value)
+	}
+	response, err := Client.Transport.RoundTrip(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return response, string(text)
+}
+
+// API sends a request and decodes the JSON object that comes back; the test fails unless the status is one of success.
+func (s *Server) API(method, path, body string) (fields map[string]any) {
+	s.t.Helper()
+	response, text := s.Do(method, path, body, "Accept: application/json")
+	if response.StatusCode >= 300 {
+		s.t.Fatalf("%s %s: %s %s", method, path, response.Status, text)
+	}
+	json.Unmarshal([]byte(text), &fields) // an answer without content has none
+	return fields
+}
+
+// Streams is how many streams the server counts.
+func (s *Server) Streams() int {
+	s.t.Helper()
+	return int(s.API(http.MethodGet, "/healthz", "")["streams"].(float64))
+}
+
+// UntilStreams waits until the server counts that many streams.
+func (s *Server) UntilStreams(n int) {
+	s.t.Helper()
+	Eventually(s.t, "the streams are as many as they should be", func() bool { return s.Streams() == n })
+}
+
+// Head is the position of the log's newest event.
+func (s *Server) Head() string {
+	s.t.Helper()
+	return s.API(http.MethodGet, "/events/nobody-speaks-here", "")["next"].(string)
+}
+
+// After says whether an id is later than another.
+func After(id, other string) bool {
+	var ms, sequence, otherMS, otherSequence int64
+	fmt.Sscanf(id, "%d-%d", &ms, &sequence)
+	fmt.Sscanf(other, "%d-%d", &otherMS, &otherSequence)
+	return ms > otherMS || ms == otherMS && sequence > otherSequence
+}
+
+// Reader is a client of a stream.
+type Reader struct {
+	*sse.Reader
+	Leave func()
+	t     testing.TB
+}
+
+// Listen opens a stream at path, such as /events/news; lastEventID may be "".
+func (s *Server) Listen(path, lastEventID string) *Reader {
+	s.t.Helper()
+	r, err := s.Open(path, lastEventID)
+	if err != nil {
+		s.t.Fatalf("%s: %v", path, err)
+	}
+	return r
+}
+
+// Open is Listen where the server may be gone.
+func (s *Server) Open(path, lastEventID string) (*Reader, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.t.Cleanup(cancel)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept", "text/event-stream")
+	if lastEventID != "" {
+		request.Header.Set("Last-Event-ID", lastEventID)
+	}
+	response, err := Client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	leave := func() {
+		cancel()
+		response.Body.Close()
+	}
+	return &Reader{sse.NewReader(response.Body), leave, s.t}, nil
+}
+
+// Want fails the test unless the next messages have these data, and no type.
+func (r *Reader) Want(data ...string) {
+	r.t.Helper()
+	timer := time.AfterFunc(Patience, r.Leave)
+	defer timer.Stop()
+	for _, d := range data {
+		if m, err := r.Next(); err != nil || m.Data != d || m.Type != "" {
+			r.t.Fatalf("got %q %q, %v, want %q", m.Type, m.Data, err, d)
+		}
+	}
+}
+
+// Raw sends a request as it stands over a connection of its own.
+func (s *Server) Raw(request string) (net.Conn, *bufio.Reader) {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", s.Host())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { conn.Close() })
+	if _, err := io.WriteString(conn, request); err != nil {
+		s.t.Fatal(err)
+	}
+	return conn, bufio.NewReader(conn)
+}

@@ -1,0 +1,235 @@
+package harness
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Server is the program in a process of its own.
+type Server struct {
+	URL     string   // such as http://127.0.0.1:port, as it printed it
+	Lines   []string // the first two that it printed on standard output
+	Process *os.Process
+
+	t      testing.TB
+	said   transcript
+	exited chan struct{} // closed when the process has ended
+	state  *os.ProcessState
+}
+
+// transcript is what a process says on standard error.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *transcript) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *transcript) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// Serve starts the program with these arguments, on a free port and in memory where they say nothing else. It is killed
+// when the test ends.
+func Serve(t testing.TB, args ...string) *Server {
+	t.Helper()
+	s, err := start(t, args...)
+	if err != nil {
+		t.Fatalf("the server does not start: %v\n%s", err, s.Stderr())
+	}
+	return s
+}
+
+func start(t testing.TB, args ...string) (*Server, error) {
+	s := &Server{t: t, exited: make(chan struct{})}
+	command := Command(t, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	command.Stderr = &s.said
+	stdout, err := command.StdoutPipe()
+	if err == nil {
+		err = command.Start()
+	}
+	if err != nil {
+		return s, err
+	}
+	s.Process = command.Process
+	t.Cleanup(s.end)
+	printed := bufio.NewScanner(stdout)
+	for len(s.Lines) < 2 && printed.Scan() {
+		s.Lines = append(s.Lines, printed.Text())
+	}
+	go func() {
+		io.Copy(io.Discard, stdout)
+		command.Wait()
+		s.state = command.ProcessState
+		close(s.exited)
+	}()
+	if len(s.Lines) < 2 || !strings.Contains(s.Lines[0], "http") {
+		return s, fmt.Errorf("it printed %q", s.Lines)
+	}
+	s.URL = s.Lines[0][strings.Index(s.Lines[0], "http"):]
+	return s, nil
+}
+
+// Command is the program with these arguments, to be started. Where they say nothing else it keeps its events in
+// memory.
+func Command(t testing.TB, args ...string) *exec.Cmd {
+	t.Helper()
+	command := exec.Command(Program(t), args...)
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "BROADCAST_") {
+			command.Env = append(command.Env, variable)
+		}
+	}
+	// Else the race detector sleeps a second before the process ends.
+	command.Env = append(command.Env, "BROADCAST_STORE=memory", "GORACE=atexit_sleep_ms=0")
+	return command
+}
+
+// end kills the process, if it still runs, and fails the test if the race detector has found anything.
+func (s *Server) end() {
+	s.Kill()
+	if said := s.Stderr(); strings.Contains(said, "DATA RACE") || strings.Contains(said, "panic") {
+		s.t.Errorf("the server said:\n%s", said)
+	}
+}
+
+// Stderr is what the process has said on standard error; all of it once the process has ended.
+func (s *Server) Stderr() string { return s.said.String() }
+
+// Kill kills the process at once, as kill -9 does, and waits for its end.
+func (s *Server) Kill() {
+	s.Process.Kill()
+	s.wait()
+}
+
+// Stop ends the process as an operator does, and fails the test if it does not end well.
+func (s *Server) Stop() {
+	s.t.Helper()
+	s.Process.Signal(syscall.SIGTERM)
+	s.WantExit(0)
+}
+
+// WantExit waits for the process to end, and fails the test if it does not do so with that code.
+func (s *Server) WantExit(code int) {
+	s.t.Helper()
+	if s.wait(); s.t.Failed() {
+		return
+	}
+	if got := s.state.ExitCode(); got != code {
+		s.t.Errorf("exit code %d, want %d; it said:\n%s", got, code, s.Stderr())
+	}
+}
+
+func (s *Server) wait() {
+	s.t.Helper()
+	select {
+	case <-s.exited:
+	case <-time.After(Patience):
+		s.t.Errorf("the process does not end; it said:\n%s", s.Stderr())
+	}
+}
+
+// Exited says whether the process has ended.
+func (s *Server) Exited() bool {
+	select {
+	case <-s.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// At is the server as who reaches it by another address sees it.
+func (s *Server) At(url string) *Server { return &Server{URL: url, t: s.t} }
+
+// Host is the server's host and port.
+func (s *Server) Host() string { return s.URL[strings.Index(s.URL, "://")+3:] }
+
+// Client is the tests' HTTP client. Each of its streams has a connection of its own.
+var Client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}
+
+// Publish appends an event to a topic, and returns its id.
+func (s *Server) Publish(topic, data string) (id string) {
+	s.t.Helper()
+	return s.Append(topic, data)[0]
+}
+
+// Append appends events to a topic in one go, and returns their ids.
+func (s *Server) Append(topic string, data ...string) (ids []string) {
+	s.t.Helper()
+	var posts []Post
+	for _, d := range data {
+		posts = append(posts, Post{topic, "", d})
+	}
+	return s.Posts(posts...)
+}
+
+// Post is an event to be published.
+type Post struct{ Topic, Type, Data string }
+
+// Posts publishes events in order, and returns their ids.
+func (s *Server) Posts(posts ...Post) (ids []string) {
+	s.t.Helper()
+	ids, err := s.Try(posts...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return ids
+}
+
+// Try is Posts where the server may be gone: it returns the ids of what was acknowledged before that. It takes one
+// connection, and does not wait for each answer (RFC 9112, 9.3.2).
+func (s *Server) Try(posts ...Post) (ids []string, err error) {
+	conn, err := net.Dial("tcp", s.Host())
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(Patience))
+	go func() {
+		w := bufio.NewWriter(conn)
+		defer w.Flush()
+		for _, p := range posts {
+			query := ""
+			if p.Type != "" {
+				query = "?type=" + url.QueryEscape(p.Type)
+			}
+			fmt.Fprintf(w, "POST /events/%s%s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n%s",
+				p.Topic, query, s.Host(), len(p.Data), p.Data)
+		}
+	}()
+	answers := bufio.NewReader(conn)
+	for _, p := range posts {
+		response, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			return ids, fmt.Errorf("publishing to %s: %w", p.Topic, err)
+		}
+		var answer struct{ ID, Detail string }
+		err = json.NewDecoder(response.Body).Decode(&answer)
+		if err != nil || response.StatusCode != http.StatusCreated {
+			return ids, fmt.Errorf("publishing to %s: %s %s %w", p.Topic, response.Status, answer.Detail, err)
+		}
+		response.Body.Close()
+		ids = append(ids, answer.ID)
+	}
+	return ids, nil
+}
