@@ -1,0 +1,183 @@
+package pebble
+
+import (
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// flushing is Pebble's name for the tables that memtables become.
+const flushing vfs.DiskWriteCategory = "pebble-memtable-flush"
+
+// diskFile is a file or folder of the store that is written.
+type diskFile struct {
+	vfs.File
+	d *disk
+
+	// A table is written anew if that fails, and then its room is free again, so an error for want of room is better than
+	// waiting. One that a compaction writes leaves the reserve alone.
+	table, flush bool
+}
+
+func (f *diskFile) Write(p []byte) (n int, err error) {
+	err = f.attempt(func() error {
+		written, err := f.File.Write(p[n:])
+		n += written
+		return err
+	})
+	return n, err
+}
+
+func (f *diskFile) attempt(write func() error) error {
+	if !f.table {
+		return f.d.attempt(write)
+	}
+	f.d.halt()
+	err := write()
+	switch {
+	case err == nil:
+		return nil
+	case !noSpace(err):
+		return f.d.final(err)
+	case f.flush && f.d.spend():
+		return write()
+	}
+	f.d.fill()
+	return err
+}
+
+// once is for what must not be repeated: a sync that has failed may well succeed the next time, without what was lost.
+func (f *diskFile) once(write func() error) error {
+	f.d.halt()
+	if err := write(); err != nil {
+		return f.d.final(err)
+	}
+	return nil
+}
+
+func (f *diskFile) Sync() error     { return f.once(f.File.Sync) }
+func (f *diskFile) SyncData() error { return f.once(f.File.SyncData) }
+
+func (f *diskFile) SyncTo(length int64) (full bool, err error) {
+	err = f.once(func() error {
+		full, err = f.File.SyncTo(length)
+		return err
+	})
+	return full, err
+}
+
+func (f *diskFile) Close() error { return f.once(f.File.Close) }
+
+func (d *disk) wrap(file vfs.File, err error, flush, table bool) (vfs.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &diskFile{File: file, d: d, flush: flush, table: table}, nil
+}
+
+// Create implements vfs.FS. While there is no room, a new table waits a moment: Pebble tries again at once what has failed.
+func (d *disk) Create(name string, category vfs.DiskWriteCategory) (file vfs.File, err error) {
+	if !d.inside(name) {
+		return d.FS.Create(name, category)
+	}
+	table := strings.HasSuffix(name, ".sst")
+	if table && d.writable() != nil {
+		time.Sleep(d.retry)
+	}
+	err = d.attempt(func() error {
+		file, err = d.FS.Create(name, category)
+		return err
+	})
+	return d.wrap(file, err, category == flushing, table)
+}
+
+// ReuseForWrite implements vfs.FS.
+func (d *disk) ReuseForWrite(old, name string, category vfs.DiskWriteCategory) (file vfs.File, err error) {
+	err = d.attempt(func() error {
+		file, err = d.FS.ReuseForWrite(old, name, category)
+		return err
+	})
+	return d.wrap(file, err, false, false)
+}
+
+// OpenDir implements vfs.FS.
+func (d *disk) OpenDir(name string) (vfs.File, error) {
+	file, err := d.FS.OpenDir(name)
+	if !d.inside(name) {
+		return file, err
+	}
+	return d.wrap(file, err, false, false)
+}
+
+// Rename implements vfs.FS.
+func (d *disk) Rename(old, name string) error {
+	if !d.inside(name) {
+		return d.FS.Rename(old, name)
+	}
+	return d.attempt(func() error { return d.FS.Rename(old, name) })
+}
+
+// Unwrap implements vfs.FS.
+func (d *disk) Unwrap() vfs.FS { return d.FS }
+
+// Lock implements vfs.FS. It remembers which file was locked, and lets the lock go when the store is left.
+func (d *disk) Lock(name string) (io.Closer, error) {
+	lock, err := d.FS.Lock(name)
+	if err != nil {
+		return nil, err
+	}
+	once := &closeOnce{Closer: lock}
+	info, err := d.stat()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lock = once
+	if err == nil {
+		d.identity = info
+	}
+	return once, nil
+}
+
+// allocate writes a file of which no part is left out or compressed away.
+func (d *disk) allocate(name string, size int64) error {
+	file, err := d.FS.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	noise := rand.NewChaCha8([32]byte{})
+	_, err = io.CopyN(file, noise, size)
+	if err == nil {
+		err = file.Sync()
+	}
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		_ = d.FS.Remove(name)
+	}
+	return err
+}
+
+func removeIfThere(fs vfs.FS, name string) error {
+	if err := fs.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// closeOnce is a Closer that may be closed again.
+type closeOnce struct {
+	io.Closer
+	once sync.Once
+	err  error
+}
+
+func (c *closeOnce) Close() error {
+	c.once.Do(func() { c.err = c.Closer.Close() })
+	return c.err
+}
