@@ -144,7 +144,7 @@ func openTiny(t *testing.T, fs vfs.FS, dir string) *tinyStore {
 	s.disk.reserve, s.disk.headroom, s.disk.retry = 3<<20, 1<<20, 10*time.Millisecond
 	on := events{
 		log:     func(format string, args ...any) { s.log(format, args...) },
-		damaged: func() { t.Error("damaged") },
+		damaged: func(keySpan) { t.Error("damaged") },
 		fatal:   func(err error) { t.Errorf("fatal: %v", err) },
 	}
 	o := options(s.disk, on)

@@ -3,6 +3,7 @@ package pebble
 import (
 	"fmt"
 	"runtime"
+	"slices"
 
 	lsm "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable/block"
@@ -19,8 +20,8 @@ const (
 // for another goroutine.
 type events struct {
 	log     func(format string, args ...any)
-	damaged func()      // what is stored cannot be read back somewhere
-	fatal   func(error) // Pebble knows no way on; nothing may be written any more
+	damaged func(keySpan) // somewhere among these keys is what cannot be read back; see salvage
+	fatal   func(error)   // Pebble knows no way on; nothing may be written any more
 }
 
 // options are Pebble's for small values that are written once, mostly at the end of their range, and removed in order.
@@ -41,7 +42,7 @@ func options(fs vfs.FS, on events) *lsm.Options {
 		CompactionConcurrencyRange:  func() (int, int) { return 1, max(1, runtime.NumCPU()/2) },
 		EventListener: &lsm.EventListener{
 			BackgroundError: func(err error) { on.background(err) },
-			DataCorruption:  func(info lsm.DataCorruptionInfo) { on.background(info.Details) },
+			DataCorruption:  func(info lsm.DataCorruptionInfo) { on.damage(info) },
 		},
 	}
 	o.ApplyCompressionSettings(func() lsm.DBCompressionSettings {
@@ -52,11 +53,19 @@ func options(fs vfs.FS, on events) *lsm.Options {
 }
 
 func (on events) background(err error) {
-	if lsm.IsCorruptionError(err) {
-		on.damaged()
+	if info := lsm.ExtractDataCorruptionInfo(err); info != nil {
+		on.damage(*info)
 		return
 	}
 	on.log("the store's background work: %v", err)
+}
+
+// damage is told of at each read that meets it.
+func (on events) damage(info lsm.DataCorruptionInfo) {
+	on.damaged(keySpan{
+		slices.Clone(info.Bounds.Start),
+		append(slices.Clone(info.Bounds.End.Key), 0), // one more key where the end is exclusive does no harm
+	})
 }
 
 // logger takes what Pebble says of itself. Its word on each file is nobody's concern, and its Fatalf is not to end the

@@ -1,0 +1,195 @@
+package pebble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	lsm "github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// finding is something damaged in a store.
+type finding struct {
+	file string // its name in the folder
+	what string // what it means, in a sentence
+	err  error  // what was found
+}
+
+func (f finding) String() string { return fmt.Sprintf("%s: %s (%v)", f.file, f.what, f.err) }
+
+// checkDir reads all of a store that nobody has open, and changes nothing. It tells of its progress in bytes, and gives an
+// error if there is no store to be checked.
+func checkDir(fs vfs.FS, dir string, progress func(done, total int64)) (found []finding, err error) {
+	fs = lookOnly{fs}
+	if found, err = checkRecords(fs, dir); err != nil {
+		return nil, err
+	}
+	err = guarded(func() error {
+		more, err := checkTables(fs, dir, progress)
+		found = append(found, more...)
+		return err
+	})
+	if errors.Is(err, lsm.ErrDBDoesNotExist) {
+		return nil, err
+	}
+	if err != nil {
+		found = append(found, finding{"(the store)", "It cannot be opened, so its tables were not read.", err})
+	}
+	return found, nil
+}
+
+// checkRecords reads the MANIFEST and the logs. It is to be called before a store is opened too: Pebble alone would take
+// some damage for the end of what was written, and remove the tables that it then knows nothing of.
+func checkRecords(fs vfs.FS, dir string) (found []finding, err error) {
+	names, err := fs.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	current := currentManifest(names)
+	for _, name := range names {
+		number, isLog := logNumber(name)
+		if !isLog && name != current {
+			continue
+		}
+		data, err := readFile(fs, fs.PathJoin(dir, name))
+		if err != nil {
+			found = append(found, finding{name, "It cannot be read.", err})
+			continue
+		}
+		if at := (records{data, number}).damaged(); at >= 0 {
+			what := "Newer events cannot be read."
+			if !isLog {
+				what = "It is not known any more which tables belong to the store."
+			}
+			found = append(found, finding{name, what, fmt.Errorf("damaged at byte %d of %d", at, len(data))})
+		}
+	}
+	if current != "" && !slices.Contains(names, current) {
+		found = append(found, finding{current, "It is not there.", os.ErrNotExist})
+	}
+	return found, nil
+}
+
+// currentManifest is what the newest marker names: marker.manifest.N.MANIFEST-M.
+func currentManifest(names []string) (current string) {
+	newest := uint64(0)
+	for _, name := range names {
+		rest, ok := strings.CutPrefix(name, "marker.manifest.")
+		number, manifest, found := strings.Cut(rest, ".")
+		if n, err := strconv.ParseUint(number, 10, 64); ok && found && err == nil && n >= newest {
+			newest, current = n, manifest
+		}
+	}
+	return current
+}
+
+func logNumber(name string) (uint32, bool) {
+	digits, ok := strings.CutSuffix(name, ".log")
+	n, err := strconv.ParseUint(digits, 10, 64)
+	return uint32(n), ok && err == nil
+}
+
+func readFile(fs vfs.FS, name string) ([]byte, error) {
+	file, err := fs.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(file)
+}
+
+// checkTables reads every block of every table.
+func checkTables(fs vfs.FS, dir string, progress func(done, total int64)) (found []finding, err error) {
+	o := options(fs, events{log: func(string, ...any) {}, damaged: func(keySpan) {}, fatal: func(error) {}})
+	o.ReadOnly, o.ErrorIfNotExists = true, true
+	db, err := lsm.Open(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	levels, err := db.SSTables()
+	if err != nil {
+		return nil, err
+	}
+	sizes, total := map[string]int64{}, int64(0)
+	for _, level := range levels {
+		for _, table := range level {
+			name := tableName(table)
+			info, err := fs.Stat(fs.PathJoin(dir, name))
+			if err == nil && sizes[name] == 0 {
+				sizes[name] = info.Size()
+				total += info.Size()
+			}
+		}
+	}
+	done := int64(0)
+	for name, size := range sizes {
+		if err := checkTable(fs, fs.PathJoin(dir, name), o); err != nil {
+			found = append(found, finding{name, "Some of its events cannot be read.", err})
+		}
+		done += size
+		progress(done, total)
+	}
+	return found, nil
+}
+
+func tableName(t lsm.SSTableInfo) string { return fmt.Sprintf("%06d.sst", uint64(t.BackingSSTNum)) }
+
+func checkTable(fs vfs.FS, name string, o *lsm.Options) error {
+	return guarded(func() (err error) {
+		r, err := openTable(fs, name, o)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, r.Close()) }()
+		return r.ValidateBlockChecksums()
+	})
+}
+
+func openTable(fs vfs.FS, name string, o *lsm.Options) (*sstable.Reader, error) {
+	file, err := fs.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	readable, err := sstable.NewSimpleReadable(file)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return sstable.NewReader(context.Background(), readable, o.MakeReaderOptions()) // closes what it cannot read
+}
+
+// guarded turns a panic over what nobody could have written into an error.
+func guarded(do func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it makes no sense: %v", r)
+		}
+	}()
+	return do()
+}
+
+// lookOnly is a file system on which nothing can be changed.
+type lookOnly struct{ vfs.FS }
+
+var errLookOnly = fmt.Errorf("a check changes nothing: %w", errors.ErrUnsupported)
+
+func (lookOnly) Create(string, vfs.DiskWriteCategory) (vfs.File, error) { return nil, errLookOnly }
+func (lookOnly) OpenReadWrite(string, vfs.DiskWriteCategory, ...vfs.OpenOption) (vfs.File, error) {
+	return nil, errLookOnly
+}
+func (lookOnly) ReuseForWrite(string, string, vfs.DiskWriteCategory) (vfs.File, error) {
+	return nil, errLookOnly
+}
+func (lookOnly) Link(string, string) error          { return errLookOnly }
+func (lookOnly) Remove(string) error                { return errLookOnly }
+func (lookOnly) RemoveAll(string) error             { return errLookOnly }
+func (lookOnly) Rename(string, string) error        { return errLookOnly }
+func (lookOnly) MkdirAll(string, os.FileMode) error { return errLookOnly }
+func (lookOnly) Lock(string) (io.Closer, error)     { return io.NopCloser(nil), nil }
