@@ -1,16 +1,21 @@
 package pebble
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	lsm "github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/record"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -53,9 +58,13 @@ func checkRecords(fs vfs.FS, dir string) (found []finding, err error) {
 		return nil, err
 	}
 	current := currentManifest(names)
+	if current != "" && !slices.Contains(names, current) {
+		found = append(found, finding{current, "It is not there.", os.ErrNotExist})
+	}
+	first := firstLog(fs, fs.PathJoin(dir, current))
 	for _, name := range names {
 		number, isLog := logNumber(name)
-		if !isLog && name != current {
+		if isLog && number < first || !isLog && name != current {
 			continue
 		}
 		data, err := readFile(fs, fs.PathJoin(dir, name))
@@ -71,10 +80,38 @@ func checkRecords(fs vfs.FS, dir string) (found []finding, err error) {
 			found = append(found, finding{name, what, fmt.Errorf("damaged at byte %d of %d", at, len(data))})
 		}
 	}
-	if current != "" && !slices.Contains(names, current) {
-		found = append(found, finding{current, "It is not there.", os.ErrNotExist})
-	}
 	return found, nil
+}
+
+// firstLog is the number of the first log that is not all in tables, as the MANIFEST says: its records begin with tag 1 and
+// the keys' order, or tag 2 and that number. Older logs are about to be used again, and nothing in them matters.
+func firstLog(fs vfs.FS, manifest string) (first uint32) {
+	data, err := readFile(fs, manifest)
+	if err != nil {
+		return 0
+	}
+	for edits := record.NewReader(bytes.NewReader(data), 0); ; {
+		r, err := edits.Next()
+		if err != nil {
+			return first
+		}
+		edit := bufio.NewReader(r)
+		tag, err := binary.ReadUvarint(edit)
+		if err == nil && tag == 1 {
+			var size uint64
+			if size, err = binary.ReadUvarint(edit); err == nil {
+				_, err = edit.Discard(int(min(size, math.MaxInt32)))
+			}
+			if err == nil {
+				tag, err = binary.ReadUvarint(edit)
+			}
+		}
+		if err == nil && tag == 2 {
+			if number, err := binary.ReadUvarint(edit); err == nil {
+				first = max(first, uint32(number))
+			}
+		}
+	}
 }
 
 // currentManifest is what the newest marker names: marker.manifest.N.MANIFEST-M.
@@ -162,7 +199,11 @@ func openTable(fs vfs.FS, name string, o *lsm.Options) (*sstable.Reader, error) 
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return sstable.NewReader(context.Background(), readable, o.MakeReaderOptions()) // closes what it cannot read
+	r, err := sstable.NewReader(context.Background(), readable, o.MakeReaderOptions())
+	if err != nil {
+		return nil, errors.Join(err, readable.Close())
+	}
+	return r, nil
 }
 
 // guarded turns a panic over what nobody could have written into an error.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -62,7 +61,7 @@ type disk struct {
 
 func newDisk(fs vfs.FS, dir string) *disk {
 	return &disk{
-		FS: fs, dir: dir, reserve: reserveSize, headroom: headroom, retry: retryEvery,
+		FS: fs, dir: fs.PathJoin(dir), reserve: reserveSize, headroom: headroom, retry: retryEvery,
 		failed: make(chan struct{}), left: make(chan struct{}),
 	}
 }
@@ -281,5 +280,5 @@ func (d *disk) prepare() error {
 
 // inside says whether a file is the store's own.
 func (d *disk) inside(name string) bool {
-	return d.PathDir(name) == strings.TrimSuffix(d.dir, "/") || name == d.dir
+	return d.PathDir(name) == d.dir || name == d.dir
 }

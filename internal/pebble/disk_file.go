@@ -123,6 +123,15 @@ func (d *disk) Rename(old, name string) error {
 	return d.attempt(func() error { return d.FS.Rename(old, name) })
 }
 
+// Link implements vfs.FS. A copy of the store is a copy: with links, a block that the disk damages would be so in both. What
+// is in the folder may be linked.
+func (d *disk) Link(old, name string) error {
+	if !d.inside(name) && !d.inside(d.PathDir(name)) {
+		return &os.LinkError{Op: "link", Old: old, New: name, Err: errors.ErrUnsupported}
+	}
+	return d.FS.Link(old, name)
+}
+
 // Unwrap implements vfs.FS.
 func (d *disk) Unwrap() vfs.FS { return d.FS }
 
