@@ -29,8 +29,8 @@ type finding struct {
 
 func (f finding) String() string { return fmt.Sprintf("%s: %s (%v)", f.file, f.what, f.err) }
 
-// checkDir reads all of a store that nobody has open, and changes nothing. It tells of its progress in bytes, and gives an
-// error if there is no store to be checked.
+// checkDir reads all of a store that nobody has open, and changes nothing. It tells of its progress in bytes, and
+// gives an error if there is no store to be checked.
 func checkDir(fs vfs.FS, dir string, progress func(done, total int64)) (found []finding, err error) {
 	fs = lookOnly{fs}
 	if found, err = checkRecords(fs, dir); err != nil {
@@ -50,8 +50,8 @@ func checkDir(fs vfs.FS, dir string, progress func(done, total int64)) (found []
 	return found, nil
 }
 
-// checkRecords reads the MANIFEST and the logs. It is to be called before a store is opened too: Pebble alone would take
-// some damage for the end of what was written, and remove the tables that it then knows nothing of.
+// checkRecords reads the MANIFEST and the logs. It is to be called before a store is opened too: Pebble alone would
+// take some damage for the end of what was written, and remove the tables that it then knows nothing of.
 func checkRecords(fs vfs.FS, dir string) (found []finding, err error) {
 	names, err := fs.List(dir)
 	if err != nil {
@@ -83,8 +83,9 @@ func checkRecords(fs vfs.FS, dir string) (found []finding, err error) {
 	return found, nil
 }
 
-// firstLog is the number of the first log that is not all in tables, as the MANIFEST says: its records begin with tag 1 and
-// the keys' order, or tag 2 and that number. Older logs are about to be used again, and nothing in them matters.
+// firstLog is the number of the first log that is not all in tables, as the MANIFEST says: its records begin with tag
+// 1 and the keys' order, or tag 2 and that number. Older logs are about to be used again, and nothing in them
+// matters.
 func firstLog(fs vfs.FS, manifest string) (first uint32) {
 	data, err := readFile(fs, manifest)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// checkpoint copies a store as it is at a moment into a new folder, while it goes on. What was acknowledged before is in it.
-// The folder has its name only once the copy is whole, checked and synced; until then it is called dir.partial, and one that
-// an earlier attempt left under that name is removed.
+// checkpoint copies a store as it is at a moment into a new folder, while it goes on. What was acknowledged before is
+// in it. The folder has its name only once the copy is whole, checked and synced; until then it is called
+// dir.partial, and one that an earlier attempt left under that name is removed.
 func checkpoint(db *lsm.DB, files vfs.FS, dir string, progress func(done, total int64)) (err error) {
 	dir = files.PathJoin(dir)
 	if _, err := files.Stat(dir); !errors.Is(err, fs.ErrNotExist) {

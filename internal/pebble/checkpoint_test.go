@@ -106,8 +106,8 @@ func TestAHalfCopyIsNeverTakenForAWholeOne(t *testing.T) {
 	s.close()
 }
 
-// TestWhatIsAcknowledgedSurvivesACrashAtAnyMoment takes a look at the disk as a crash would leave it, again and again, while
-// many publish, with none, some or all of what was not synced.
+// TestWhatIsAcknowledgedSurvivesACrashAtAnyMoment takes a look at the disk as a crash would leave it, again and
+// again, while many publish, with none, some or all of what was not synced.
 func TestWhatIsAcknowledgedSurvivesACrashAtAnyMoment(t *testing.T) {
 	disk := vfs.NewCrashableMem()
 	o := options(disk, quiet)

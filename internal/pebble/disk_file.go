@@ -3,7 +3,6 @@ package pebble
 import (
 	"errors"
 	"io"
-	"math/rand/v2"
 	"os"
 	"strings"
 	"sync"
@@ -20,8 +19,8 @@ type diskFile struct {
 	vfs.File
 	d *disk
 
-	// A table is written anew if that fails, and then its room is free again, so an error for want of room is better than
-	// waiting. One that a compaction writes leaves the reserve alone.
+	// A table is written anew if that fails, and then its room is free again, so an error for want of room is better
+	// than waiting. One that a compaction writes leaves the reserve alone.
 	table, flush bool
 }
 
@@ -49,10 +48,12 @@ func (f *diskFile) attempt(write func() error) error {
 		return write()
 	}
 	f.d.fill()
+	f.d.giveUp(err)
 	return err
 }
 
-// once is for what must not be repeated: a sync that has failed may well succeed the next time, without what was lost.
+// once is for what must not be repeated: a sync that has failed may well succeed the next time, without what was
+// lost.
 func (f *diskFile) once(write func() error) error {
 	f.d.halt()
 	if err := write(); err != nil {
@@ -81,7 +82,8 @@ func (d *disk) wrap(file vfs.File, err error, flush, table bool) (vfs.File, erro
 	return &diskFile{File: file, d: d, flush: flush, table: table}, nil
 }
 
-// Create implements vfs.FS. While there is no room, a new table waits a moment: Pebble tries again at once what has failed.
+// Create implements vfs.FS. While there is no room, a new table waits a moment: Pebble tries again at once what has
+// failed.
 func (d *disk) Create(name string, category vfs.DiskWriteCategory) (file vfs.File, err error) {
 	if !d.inside(name) {
 		return d.FS.Create(name, category)
@@ -123,8 +125,8 @@ func (d *disk) Rename(old, name string) error {
 	return d.attempt(func() error { return d.FS.Rename(old, name) })
 }
 
-// Link implements vfs.FS. A copy of the store is a copy: with links, a block that the disk damages would be so in both. What
-// is in the folder may be linked.
+// Link implements vfs.FS. A copy of the store is a copy: with links, a block that the disk damages would be so in
+// both. What is in the folder may be linked.
 func (d *disk) Link(old, name string) error {
 	if !d.inside(name) && !d.inside(d.PathDir(name)) {
 		return &os.LinkError{Op: "link", Old: old, New: name, Err: errors.ErrUnsupported}
@@ -150,33 +152,6 @@ func (d *disk) Lock(name string) (io.Closer, error) {
 		d.identity = info
 	}
 	return once, nil
-}
-
-// allocate writes a file of which no part is left out or compressed away.
-func (d *disk) allocate(name string, size int64) error {
-	file, err := d.FS.Create(name, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return err
-	}
-	noise := rand.NewChaCha8([32]byte{})
-	_, err = io.CopyN(file, noise, size)
-	if err == nil {
-		err = file.Sync()
-	}
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		_ = d.FS.Remove(name)
-	}
-	return err
-}
-
-func removeIfThere(fs vfs.FS, name string) error {
-	if err := fs.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
 }
 
 // closeOnce is a Closer that may be closed again.

@@ -11,20 +11,21 @@ import (
 )
 
 const (
-	memtableSize = 8 << 20
-	memtables    = 4 // at most, with those that wait for their flush; then writes wait
+	memtableSize = 16 << 20
+	memtables    = 3 // at most, with those that wait for their flush; then writes wait
 	cacheSize    = 32 << 20
 )
 
-// events is how Pebble tells of what no call of ours brings to light. It calls with its locks held: whatever takes time is
-// for another goroutine.
+// events is how Pebble tells of what no call of ours brings to light. It calls with its locks held: whatever takes
+// time is for another goroutine.
 type events struct {
 	log     func(format string, args ...any)
 	damaged func(keySpan) // somewhere among these keys is what cannot be read back; see salvage
 	fatal   func(error)   // Pebble knows no way on; nothing may be written any more
 }
 
-// options are Pebble's for small values that are written once, mostly at the end of their range, and removed in order.
+// options are Pebble's for small values that are written once, mostly at the end of their range, and removed in
+// order.
 func options(fs vfs.FS, on events) *lsm.Options {
 	o := &lsm.Options{
 		FS:                          fs,
@@ -33,7 +34,7 @@ func options(fs vfs.FS, on events) *lsm.Options {
 		CacheSize:                   cacheSize,
 		MemTableSize:                memtableSize,
 		MemTableStopWritesThreshold: memtables,
-		L0CompactionThreshold:       2,
+		L0CompactionThreshold:       8,
 		L0StopWritesThreshold:       64,
 		LBaseMaxBytes:               64 << 20,
 		MaxOpenFiles:                500,
@@ -68,8 +69,8 @@ func (on events) damage(info lsm.DataCorruptionInfo) {
 	})
 }
 
-// logger takes what Pebble says of itself. Its word on each file is nobody's concern, and its Fatalf is not to end the
-// process: what it was called for is told to whoever writes.
+// logger takes what Pebble says of itself. Its word on each file is nobody's concern, and its Fatalf is not to end
+// the process: what it was called for is told to whoever writes.
 type logger struct{ events }
 
 func (logger) Infof(string, ...any) {}

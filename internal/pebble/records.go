@@ -6,13 +6,13 @@ import (
 	"math/bits"
 )
 
-// Pebble keeps its log and its MANIFEST as records in blocks of 32 KiB. Each piece of a record has a header: checksum, length,
-// kind, and in a log the log's number and how much of it had been synced when the piece was written; see Pebble's package
-// record.
+// Pebble keeps its log and its MANIFEST as records in blocks of 32 KiB. Each piece of a record has a header:
+// checksum, length, kind, and in a log the log's number and how much of it had been synced when the piece was
+// written; see Pebble's package record.
 //
-// Reading them, Pebble takes what is damaged at the end of a log, and anywhere in a MANIFEST, for the end of a write that a
-// crash cut short, and goes on without the rest: events, or whole tables, would be gone without a word. Hence this check,
-// which is to be made before Pebble opens a store.
+// Reading them, Pebble takes what is damaged at the end of a log, and anywhere in a MANIFEST, for the end of a write
+// that a crash cut short, and goes on without the rest: events, or whole tables, would be gone without a word. Hence
+// this check, which is to be made before Pebble opens a store.
 const (
 	recordBlock = 32 << 10
 
@@ -46,8 +46,8 @@ type records struct {
 	number uint32
 }
 
-// damaged gives the offset of the first piece that cannot be read though it had been written whole, or -1. What a crash may
-// leave at the end is not damage.
+// damaged gives the offset of the first piece that cannot be read though it had been written whole, or -1. What a
+// crash may leave at the end is not damage.
 func (r records) damaged() int {
 	for at := 0; at < len(r.data); {
 		rest := r.block(at)
@@ -75,7 +75,8 @@ func (r records) block(at int) []byte {
 	return r.data[at:min(len(r.data), (at/recordBlock+1)*recordBlock)]
 }
 
-// piece gives the size of the whole piece at the beginning of b, header and all, and its log's number; 0 if there is none.
+// piece gives the size of the whole piece at the beginning of b, header and all, and its log's number; 0 if there is
+// none.
 func piece(b []byte) (size int, number uint32) {
 	if len(b) < plainHeader || int(b[6]) >= len(headerSizes) || headerSizes[b[6]] == 0 {
 		return 0, 0
@@ -91,8 +92,8 @@ func piece(b []byte) (size int, number uint32) {
 	return size, number
 }
 
-// lost says whether the unreadable piece at an offset had been written whole: one flipped bit mends it, or what comes after
-// it proves that it was synced. A MANIFEST is written whole or not at all but for its end.
+// lost says whether the unreadable piece at an offset had been written whole: one flipped bit mends it, or what comes
+// after it proves that it was synced. A MANIFEST is written whole or not at all but for its end.
 func (r records) lost(at int) bool {
 	rest := r.block(at)
 	switch {

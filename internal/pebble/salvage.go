@@ -17,21 +17,21 @@ import (
 // keySpan is the keys from one on, up to another.
 type keySpan struct{ from, to []byte }
 
-// salvage takes out of a store what cannot be read, so that everything else can be: a damaged block would fail each read and
-// each compaction over it for ever. Pebble's Excise makes tables end before the block and begin after it, and no compaction
-// looks at it again; DeleteRange would not do, since compactions read what they delete.
+// salvage takes out of a store what cannot be read, so that everything else can be: a damaged block would fail each
+// read and each compaction over it for ever. Pebble's Excise makes tables end before the block and begin after it,
+// and no compaction looks at it again; DeleteRange would not do, since compactions read what they delete.
 //
-// Excise takes whatever else lies in the span, from newer and older tables too. That is read from a copy of the store in
-// which the damaged tables are empty, and put back in the same step.
+// Excise takes whatever else lies in the span, from newer and older tables too. That is read from a copy of the store
+// in which the damaged tables are empty, and put back in the same step.
 type salvage struct {
 	fs  vfs.FS // not the disk's: what is written here is not in the way of anybody
 	dir string
 	o   *lsm.Options // what the store was opened with
 }
 
-// setAside removes the damaged blocks in a range of keys, and gives the spans in which something may be missing now. Of the
-// keys in a span, those are left that other tables hold; one that was overwritten or deleted in a damaged block is back in
-// its former state. A range that is read without damage costs a read.
+// setAside removes the damaged blocks in a range of keys, and gives the spans in which something may be missing now.
+// Of the keys in a span, those are left that other tables hold; one that was overwritten or deleted in a damaged
+// block is back in its former state. A range that is read without damage costs a read.
 //
 // The caller sees to it that nothing is committed meanwhile.
 func (s salvage) setAside(db *lsm.DB, r keySpan) (lost []keySpan, err error) {
@@ -83,9 +83,9 @@ func (s salvage) find(db *lsm.DB, r keySpan) (spans []keySpan, files []string, e
 	return merged, files, nil
 }
 
-// inspect reads a table, and gives what in it cannot be read: from its last good key on, up to its first good key after
-// that. The span begins with a good key, since Excise looks for the one before the span, and takes a block that it cannot
-// read there for the end of the table. A table that cannot be opened is damaged as a whole.
+// inspect reads a table, and gives what in it cannot be read: from its last good key on, up to its first good key
+// after that. The span begins with a good key, since Excise looks for the one before the span, and takes a block that
+// it cannot read there for the end of the table. A table that cannot be opened is damaged as a whole.
 func (s salvage) inspect(t lsm.SSTableInfo) (span keySpan, damaged bool) {
 	span = keySpan{slices.Clone(t.Smallest.UserKey), slices.Clone(t.Largest.UserKey)}
 	if !t.Largest.IsExclusiveSentinel() {
@@ -97,9 +97,11 @@ func (s salvage) inspect(t lsm.SSTableInfo) (span keySpan, damaged bool) {
 			return err
 		}
 		defer func() { err = errors.Join(err, r.Close()) }()
-		if removals, err := r.NewRawRangeDelIter(context.Background(), sstable.NoFragmentTransforms, sstable.NoReadEnv); err != nil {
+		removals, err := r.NewRawRangeDelIter(context.Background(), sstable.NoFragmentTransforms, sstable.NoReadEnv)
+		if err != nil {
 			return err
-		} else if removals != nil {
+		}
+		if removals != nil {
 			removals.Close()
 		}
 		damaged, err = narrow(r, &span)
@@ -228,7 +230,8 @@ func (s salvage) writeTable(path string, fill func(set func(key, value []byte) e
 	if err != nil {
 		return 0, err
 	}
-	w := sstable.NewWriter(objstorageprovider.NewFileWritable(file), s.o.MakeWriterOptions(0, s.o.FormatMajorVersion.MaxTableFormat()))
+	format := s.o.MakeWriterOptions(0, s.o.FormatMajorVersion.MaxTableFormat())
+	w := sstable.NewWriter(objstorageprovider.NewFileWritable(file), format)
 	if fill != nil {
 		err = fill(func(key, value []byte) error {
 			n++

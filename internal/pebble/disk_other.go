@@ -1,0 +1,8 @@
+//go:build !linux
+
+package pebble
+
+import "github.com/cockroachdb/pebble/v2/vfs"
+
+// preallocate is known of Linux only.
+func preallocate(vfs.File, int64) bool { return false }
