@@ -91,7 +91,8 @@ func TestAFullFileSystemLosesNothingAndHealsByItself(t *testing.T) {
 	})
 }
 
-// smallFileSystem mounts a file system of some MiB: ext4 on a loop device, or one in memory where there are no such devices.
+// smallFileSystem mounts a file system of some MiB: ext4 on a loop device, or one in memory where there are no such
+// devices.
 func smallFileSystem(t *testing.T) (folder string) {
 	t.Helper()
 	folder = t.TempDir()

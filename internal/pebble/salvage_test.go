@@ -74,8 +74,8 @@ func TestATableThatIsGoneOrShortOrOverwrittenIsSetAside(t *testing.T) {
 	}
 }
 
-// TestWhatIsPublishedAfterwardsStaysWhereABlockIsDamaged is about events whose keys lie in the middle of what is set aside,
-// in memory and in another table.
+// TestWhatIsPublishedAfterwardsStaysWhereABlockIsDamaged is about events whose keys lie in the middle of what is set
+// aside, in memory and in another table.
 func TestWhatIsPublishedAfterwardsStaysWhereABlockIsDamaged(t *testing.T) {
 	fs := vfs.NewMem()
 	o := smallOptions(fs)
@@ -128,6 +128,56 @@ func TestWhatIsPublishedAfterwardsStaysWhereABlockIsDamaged(t *testing.T) {
 		t.Errorf("%d events are missing for a block", missing)
 	}
 	t.Logf("%d events are missing for a block", missing)
+}
+
+func TestACompactionThatMeetsDamageTellsWhereAndSucceedsOnceThatIsSetAside(t *testing.T) {
+	fs := vfs.NewMem()
+	told := make(chan keySpan, 100)
+	on := quiet
+	on.damaged = func(s keySpan) {
+		select {
+		case told <- s:
+		default:
+		}
+	}
+	o := options(fs, on)
+	db, err := lsm.Open("store", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for table := range uint64(3) {
+		for n := uint64(0); n < 900; n += 3 {
+			if err := db.Set(key(n+table), worded(n+table), lsm.NoSync); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, _ := storeFiles(t, fs)
+	for _, name := range names {
+		if strings.HasSuffix(name, ".sst") {
+			corrupt(t, fs, name)
+			break
+		}
+	}
+	compact := func() error { return db.Compact(t.Context(), everything.from, everything.to, false) }
+	if err := compact(); !lsm.IsCorruptionError(err) {
+		t.Fatalf("compacted: %v", err)
+	}
+	where := <-told
+	lost, err := salvage{fs, "store", o}.setAside(db, where)
+	if err != nil || len(lost) != 1 {
+		t.Fatalf("%v, %v", lost, err)
+	}
+	if err := compact(); err != nil {
+		t.Error(err)
+	}
+	if keys, err := scan(t, db); err != nil || len(keys) < 800 || len(keys) == 900 {
+		t.Errorf("%d of 900 keys, %v", len(keys), err)
+	}
 }
 
 // corrupt overwrites a byte in the middle of a file that may be open.
