@@ -2,7 +2,9 @@ package pebble
 
 import (
 	"errors"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -21,28 +23,13 @@ func TestWhatIsAcknowledgedSurvivesACrashAtAnyMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var mu sync.Mutex
-	var next uint64
-	acked := map[uint64]bool{}
+	c := &counter{t: t, db: db, acked: map[uint64]bool{}}
 	permits := make(chan struct{}) // so that the store does not outgrow the time to read it
 	var publishers sync.WaitGroup
 	for range 8 {
 		publishers.Go(func() {
 			for range permits {
-				batch := db.NewBatch()
-				mu.Lock()
-				n := next
-				next++
-				_ = batch.Set(key(n), worded(n), nil)
-				err := db.ApplyNoSyncWait(batch, lsm.Sync)
-				mu.Unlock()
-				if err := errors.Join(err, batch.SyncWait(), batch.Close()); err != nil {
-					t.Error(err)
-					return
-				}
-				mu.Lock()
-				acked[n] = true
-				mu.Unlock()
+				c.publish()
 			}
 		})
 	}
@@ -53,12 +40,7 @@ func TestWhatIsAcknowledgedSurvivesACrashAtAnyMoment(t *testing.T) {
 		for range rng.IntN(100) {
 			permits <- struct{}{}
 		}
-		mu.Lock()
-		var before []uint64
-		for n := range acked {
-			before = append(before, n)
-		}
-		mu.Unlock()
+		before := c.acknowledged()
 		crashed := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: []int{0, 50, 100}[crashes%3], RNG: rng})
 		afterCrash(t, crashed, before)
 	}
@@ -67,7 +49,7 @@ func TestWhatIsAcknowledgedSurvivesACrashAtAnyMoment(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Error(err)
 	}
-	t.Logf("%d crashes, %d acknowledged", crashes, len(acked))
+	t.Logf("%d crashes, %d acknowledged", crashes, len(c.acked))
 }
 
 // afterCrash opens a store, and reads what had been acknowledged.
@@ -85,4 +67,37 @@ func afterCrash(t *testing.T, fs vfs.FS, acked []uint64) {
 			t.Fatalf("%d of %d is lost", n, len(acked))
 		}
 	}
+}
+
+// counter publishes numbers, each acknowledged when it is synced.
+type counter struct {
+	t  *testing.T
+	db *lsm.DB
+
+	mu    sync.Mutex
+	next  uint64
+	acked map[uint64]bool
+}
+
+func (c *counter) publish() {
+	batch := c.db.NewBatch()
+	c.mu.Lock()
+	n := c.next
+	c.next++
+	_ = batch.Set(key(n), worded(n), nil)
+	err := c.db.ApplyNoSyncWait(batch, lsm.Sync)
+	c.mu.Unlock()
+	if err := errors.Join(err, batch.SyncWait(), batch.Close()); err != nil {
+		c.t.Error(err)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.acked[n] = true
+}
+
+func (c *counter) acknowledged() []uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Keys(c.acked))
 }

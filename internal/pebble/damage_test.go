@@ -182,7 +182,7 @@ func TestNoFlippedBitIsServedOrMissed(t *testing.T) {
 			data[at] ^= 1 << bit
 			return data
 		})
-		outcome := flipped1(t, fs, want)
+		outcome := afterFlip(t, fs, want)
 		if strings.HasPrefix(outcome, "!") {
 			t.Errorf("%s, bit %d of byte %d of %d: %s", name, bit, at, sizes[name], outcome)
 		}
@@ -197,8 +197,8 @@ func TestNoFlippedBitIsServedOrMissed(t *testing.T) {
 	}
 }
 
-// flipped1 says what becomes of a store with a flipped bit; what should not with an exclamation mark.
-func flipped1(t *testing.T, fs *vfs.MemFS, want map[string]bool) string {
+// afterFlip says what becomes of a store with a flipped bit; what should not with an exclamation mark.
+func afterFlip(t *testing.T, fs *vfs.MemFS, want map[string]bool) string {
 	t.Helper()
 	found, err := checkDir(fs, "store", func(int64, int64) {})
 	told := err != nil || len(found) > 0

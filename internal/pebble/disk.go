@@ -54,6 +54,7 @@ func (d *disk) opened() {
 	d.mu.Lock()
 	d.serving = true
 	d.mu.Unlock()
+	_ = d.FS.RemoveAll(d.PathJoin(d.dir, salvageName)) // what a crash has left
 	if err := d.prepare(); err != nil {
 		d.fill()
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"time"
 
 	lsm "github.com/cockroachdb/pebble/v2"
 )
@@ -41,6 +42,42 @@ func (d *disk) open(o *lsm.Options) (*lsm.DB, error) {
 		d.leave()
 		return nil, d.writable()
 	}
+}
+
+// close closes the store, or leaves it if the disk does not take what that writes.
+func (d *disk) close(db *lsm.DB) error {
+	closed := make(chan error, 1)
+	if d.broken() == nil {
+		go func() { closed <- guarded(db.Close) }()
+	}
+	defer d.leave()
+	for {
+		select {
+		case err := <-closed:
+			return err
+		case <-d.failed:
+			return d.broken()
+		case <-time.After(2 * d.retry):
+			if d.stuck() {
+				return errFull
+			}
+		}
+	}
+}
+
+// broken says why the disk has failed.
+func (d *disk) broken() error {
+	if err := d.writable(); errors.Is(err, errBroken) {
+		return err
+	}
+	return nil
+}
+
+// stuck says whether a write waits for room.
+func (d *disk) stuck() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.waiting > 0
 }
 
 // giveUp ends a store's opening.

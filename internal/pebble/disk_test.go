@@ -98,10 +98,32 @@ func TestWhatIsAppendedBeyondTheReserveWaitsForRoom(t *testing.T) {
 	s.close()
 }
 
+func TestAStoreIsClosedWhileWhatWasAppendedWaitsForRoom(t *testing.T) {
+	fs := newTinyFS(vfs.NewMem(), 16<<20)
+	s := openTiny(t, fs, "store")
+	s.fillUp()
+	fs.add(-1 << 30)
+	_, done := s.append()
+	if err := s.disk.close(s.db); !errors.Is(err, errFull) {
+		t.Errorf("closed: %v, want %v", err, errFull)
+	}
+	select {
+	case err := <-done:
+		t.Errorf("answered: %v", err)
+	default:
+	}
+	fs.add(1<<30 + 16<<20)
+	again := openTiny(t, fs, "store")
+	again.acked = s.acked
+	again.check()
+	again.close()
+}
+
 func TestAFailedSyncIsFinalAndWhatIsStoredIsReadOn(t *testing.T) {
 	for name, fail := range map[string]func(*tinyFS, error){
 		"sync":  func(fs *tinyFS, err error) { fs.unsafe.Store(&err) },
 		"write": func(fs *tinyFS, err error) { fs.broken.Store(&err) },
+		"table": func(fs *tinyFS, err error) { fs.tables.Store(&err) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			fs := newTinyFS(vfs.NewMem(), 64<<20)
@@ -114,8 +136,15 @@ func TestAFailedSyncIsFinalAndWhatIsStoredIsReadOn(t *testing.T) {
 				s.acked = append(s.acked, n)
 			}
 			fail(fs, syscall.EIO)
+			if name == "table" {
+				if _, err := s.db.AsyncFlush(); err != nil {
+					t.Fatal(err)
+				}
+				<-s.disk.failed
+			}
 			_, done := s.append()
 			<-s.disk.failed
+			fs.tables.Store(nil)
 			fs.unsafe.Store(nil)
 			fs.broken.Store(nil)
 			select {
@@ -127,7 +156,9 @@ func TestAFailedSyncIsFinalAndWhatIsStoredIsReadOn(t *testing.T) {
 				t.Errorf("writable: %v", err)
 			}
 			s.check()
-			s.disk.leave()
+			if err := s.disk.close(s.db); !errors.Is(err, syscall.EIO) {
+				t.Errorf("closed: %v", err)
+			}
 			again := openTiny(t, fs, "store")
 			again.acked = s.acked
 			again.check()

@@ -54,9 +54,8 @@ func options(fs vfs.FS, on events) *lsm.Options {
 }
 
 func (on events) background(err error) {
-	if info := lsm.ExtractDataCorruptionInfo(err); info != nil {
-		on.damage(*info)
-		return
+	if lsm.ExtractDataCorruptionInfo(err) != nil {
+		return // that was told where it was met
 	}
 	on.log("the store's background work: %v", err)
 }

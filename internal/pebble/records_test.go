@@ -70,6 +70,9 @@ func TestAWriteThatACrashCutShortIsNotTakenForDamage(t *testing.T) {
 	log, manifest := liveLog(t, 4)
 	for name, r := range map[string]records{"log": log, "MANIFEST": manifest} {
 		end := len(bytes.TrimRight(r.data, "\x00"))
+		if at := (records{append(bytes.Clone(r.data[:end]), make([]byte, 100)...), r.number}).damaged(); at >= 0 {
+			t.Errorf("%s: longer than what was written, damaged at %d", name, at)
+		}
 		for cut := range end {
 			if at := (records{r.data[:cut], r.number}).damaged(); at >= 0 {
 				t.Fatalf("%s: cut at %d, damaged at %d", name, cut, at)

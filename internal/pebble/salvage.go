@@ -29,6 +29,9 @@ type salvage struct {
 	o   *lsm.Options // what the store was opened with
 }
 
+// salvageName is the folder in the store's in which that is done.
+const salvageName = "salvage"
+
 // setAside removes the damaged blocks in a range of keys, and gives the spans in which something may be missing now.
 // Of the keys in a span, those are left that other tables hold; one that was overwritten or deleted in a damaged
 // block is back in its former state. A range that is read without damage costs a read.
@@ -143,7 +146,7 @@ func narrow(r *sstable.Reader, span *keySpan) (damaged bool, err error) {
 
 // replace takes the spans out of the store, and puts back what there is of them without the damaged files.
 func (s salvage) replace(db *lsm.DB, spans []keySpan, files []string) (err error) {
-	aside := s.fs.PathJoin(s.dir, "salvage")
+	aside := s.fs.PathJoin(s.dir, salvageName)
 	if err := s.fs.RemoveAll(aside); err != nil {
 		return err
 	}

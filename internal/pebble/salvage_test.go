@@ -84,29 +84,17 @@ func TestWhatIsPublishedAfterwardsStaysWhereABlockIsDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	put := func(from, to uint64) {
-		for n := from; n < to; n += 2 {
-			if err := db.Set(key(n), worded(n), lsm.NoSync); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	flush := func() {
-		if err := db.Flush(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put(0, 400)
-	flush()
+	fill(t, db, 0, 400, 2)
+	flush(t, db)
 	names, _ := storeFiles(t, fs)
 	for _, name := range names {
 		if strings.HasSuffix(name, ".sst") {
 			corrupt(t, fs, name)
 		}
 	}
-	put(1, 201)
-	flush()
-	put(201, 401)
+	fill(t, db, 1, 201, 2)
+	flush(t, db)
+	fill(t, db, 201, 401, 2)
 	lost, err := salvage{fs, "store", o}.setAside(db, everything)
 	if err != nil || len(lost) != 1 {
 		t.Fatalf("%v, %v", lost, err)
@@ -114,6 +102,9 @@ func TestWhatIsPublishedAfterwardsStaysWhereABlockIsDamaged(t *testing.T) {
 	keys, err := scan(t, db)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !keys[string(lost[0].from)] {
+		t.Error("the last event before the block is lost")
 	}
 	missing := 0
 	for n := range uint64(400) {
@@ -147,14 +138,8 @@ func TestACompactionThatMeetsDamageTellsWhereAndSucceedsOnceThatIsSetAside(t *te
 	}
 	defer db.Close()
 	for table := range uint64(3) {
-		for n := uint64(0); n < 900; n += 3 {
-			if err := db.Set(key(n+table), worded(n+table), lsm.NoSync); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := db.Flush(); err != nil {
-			t.Fatal(err)
-		}
+		fill(t, db, table, 900, 3)
+		flush(t, db)
 	}
 	names, _ := storeFiles(t, fs)
 	for _, name := range names {
@@ -177,6 +162,23 @@ func TestACompactionThatMeetsDamageTellsWhereAndSucceedsOnceThatIsSetAside(t *te
 	}
 	if keys, err := scan(t, db); err != nil || len(keys) < 800 || len(keys) == 900 {
 		t.Errorf("%d of 900 keys, %v", len(keys), err)
+	}
+}
+
+// fill sets each key from one on up to another.
+func fill(t *testing.T, db *lsm.DB, from, to, step uint64) {
+	t.Helper()
+	for n := from; n < to; n += step {
+		if err := db.Set(key(n), worded(n), lsm.NoSync); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func flush(t *testing.T, db *lsm.DB) {
+	t.Helper()
+	if err := db.Flush(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -18,12 +19,12 @@ import (
 // tinyFS is a file system with a bound to the bytes in its files, and one that fails when it is told to.
 type tinyFS struct {
 	vfs.FS
-	mu      sync.Mutex
-	left    int64 // bytes
-	sizes   map[string]int64
-	broken  atomic.Pointer[error] // what each write fails with
-	unsafe  atomic.Pointer[error] // what each sync fails with
-	writing func(name string)     // is told of each write
+	mu     sync.Mutex
+	left   int64 // bytes
+	sizes  map[string]int64
+	broken atomic.Pointer[error] // what each write fails with
+	tables atomic.Pointer[error] // what each write of a table fails with
+	unsafe atomic.Pointer[error] // what each sync fails with
 }
 
 func newTinyFS(fs vfs.FS, bytes int64) *tinyFS {
@@ -105,6 +106,9 @@ type tinyFile struct {
 
 func (f *tinyFile) Write(p []byte) (int, error) {
 	if err := f.fs.broken.Load(); err != nil {
+		return 0, *err
+	}
+	if err := f.fs.tables.Load(); err != nil && strings.HasSuffix(f.name, ".sst") {
 		return 0, *err
 	}
 	n, full := f.fs.take(f.name, len(p))
@@ -233,10 +237,9 @@ func (s *tinyStore) check() {
 
 func (s *tinyStore) close() {
 	s.t.Helper()
-	if err := s.db.Close(); err != nil {
+	if err := s.disk.close(s.db); err != nil {
 		s.t.Error(err)
 	}
-	s.disk.leave()
 }
 
 func eventually(t *testing.T, what string, is func() bool) {
