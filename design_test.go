@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"board":           {"stream"},
 	"board/boardtest": {"board", "stream"},
 	"bolt":            {"stream", "board"},
+	"pebble":          {"stream", "board"},
 	"web":             {"stream", "delivery", "audit", "board"},
 	"config":          {},
 }
