@@ -24,7 +24,7 @@ const pageSize, pageBytes = 250, 256 << 10
 type Broker struct {
 	// Notifier takes events in the log's order, from the log's follower alone. To publish, call Log.Append: then the event
 	// gets its ID, is kept, and comes here.
-	Notifier chan []stream.Event
+	Notifier chan stream.Batch
 
 	newClients     chan *client // who wants to be registered
 	closingClients chan *client // who was, and goes
@@ -49,10 +49,9 @@ type Broker struct {
 // BrokerOptions are a Broker's bounds.
 type BrokerOptions struct {
 	delivery.Limits
-	MaxStreams int           // at once; who is more is asked to come back
-	Retry      time.Duration // after which a client that was cut off comes back, on average
-	Drain      time.Duration // the longest that Close takes
-	Metrics    *metrics.Metrics
+	MaxStreams   int           // at once; who is more is asked to come back
+	Retry, Drain time.Duration // after which clients that were cut off come back, on average; the longest that Close takes
+	Metrics      *metrics.Metrics
 }
 
 // client is one stream.
@@ -74,20 +73,13 @@ func NewBroker(log stream.Log, options BrokerOptions) (*Broker, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &Broker{
-		Notifier:       make(chan []stream.Event),
-		newClients:     make(chan *client),
-		closingClients: make(chan *client),
-		questions:      make(chan func()),
-		log:            log,
-		options:        options,
-		places:         make(chan struct{}, options.MaxStreams),
-		closing:        make(chan struct{}),
-		done:           ctx.Done(),
-		tally:          delivery.NewTally(options.Metrics),
-		engine:         delivery.NewEngine(options.Limits, options.Metrics),
-		clients:        map[*client]bool{},
-		audiences:      delivery.NewAudiences(),
-		recent:         delivery.NewRecent(head, options.MaxPending/2),
+		Notifier:   make(chan stream.Batch),
+		newClients: make(chan *client), closingClients: make(chan *client), questions: make(chan func()),
+		log: log, options: options, tally: delivery.NewTally(options.Metrics),
+		places: make(chan struct{}, options.MaxStreams), closing: make(chan struct{}), done: ctx.Done(),
+		engine:  delivery.NewEngine(options.Limits, options.Metrics),
+		clients: map[*client]bool{}, audiences: delivery.NewAudiences(),
+		recent: delivery.NewRecent(head, options.MaxPending/2),
 	}
 	go b.listen(cancel)
 	go b.follow(ctx, head)
@@ -96,16 +88,17 @@ func NewBroker(log stream.Log, options BrokerOptions) (*Broker, error) {
 
 // follow brings what is appended to the log to Notifier.
 func (b *Broker) follow(ctx context.Context, after stream.ID) {
+	deliver := func(batch stream.Batch) error {
+		select {
+		case b.Notifier <- batch:
+			after = batch.Reached
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	for {
-		err := b.log.Follow(ctx, after, func(events []stream.Event) error {
-			select {
-			case b.Notifier <- events:
-				after = events[len(events)-1].ID
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
+		err := b.log.Follow(ctx, after, deliver)
 		if ctx.Err() != nil {
 			return
 		}
@@ -133,13 +126,8 @@ func (b *Broker) listen(cancel context.CancelFunc) {
 			}
 		case c := <-b.closingClients:
 			b.remove(c)
-		case events := <-notifier:
-			b.options.Metrics.Events.Add(float64(len(events)))
-			for _, e := range events {
-				f := &delivery.Frame{Event: e}
-				b.audiences.Send(f)
-				b.recent.Add(f)
-			}
+		case batch := <-notifier:
+			b.tell(batch)
 		case <-b.engine.Room():
 		case question := <-b.questions:
 			question()
@@ -154,6 +142,21 @@ func (b *Broker) listen(cancel context.CancelFunc) {
 			}
 		}
 		b.engine.Flush()
+	}
+}
+
+// tell has everybody told of what came from the log, and first of what may be missing; who lacks that has to ask the log.
+func (b *Broker) tell(batch stream.Batch) {
+	if batch.Gap != nil {
+		b.options.Metrics.Gaps.Add(float64(b.audiences.Miss(b.recent.Newest(), *batch.Gap, batch.Begin())))
+		b.recent = delivery.NewRecent(batch.Begin(), b.options.MaxPending/2)
+		b.recent.Forget(batch.Gap.Newest)
+	}
+	b.options.Metrics.Events.Add(float64(len(batch.Events)))
+	for _, e := range batch.Events {
+		f := &delivery.Frame{Event: e}
+		b.audiences.Send(f)
+		b.recent.Add(f)
 	}
 }
 
@@ -228,9 +231,9 @@ func (b *Broker) read(ctx context.Context, reading web.Reading) (position stream
 	if held {
 		limit = 1 // to see whether there is a gap
 	}
-	position, page, err = start.Read(ctx, b.log, reading.Topics, limit, pageBytes)
+	position, page, err = start.Stream(ctx, b.log, reading.Topics, limit, pageBytes)
 	if held && page.Gap == nil {
-		page = stream.Page{Head: position}
+		page = stream.Page{Reached: position, Mark: page.Mark}
 	}
 	return position, page, err
 }
@@ -246,7 +249,7 @@ func (b *Broker) catchUp(ctx context.Context, c *client, since string, page stre
 		if c.stream.WriteEvents(page.Events) != delivery.Open {
 			return false
 		}
-		c.after = page.End()
+		c.after = page.Reached
 		since = c.after.String()
 		select {
 		case <-b.closing:
@@ -256,8 +259,8 @@ func (b *Broker) catchUp(ctx context.Context, c *client, since string, page stre
 				return true
 			}
 		}
+		q := stream.Query{Topics: c.topics, After: c.after, Limit: pageSize, Bytes: pageBytes, Told: page.Mark}
 		var err error
-		q := stream.Query{Topics: c.topics, After: c.after, Limit: pageSize, Bytes: pageBytes, Seen: page.Seen}
 		if page, err = b.log.Page(ctx, q); err != nil {
 			golog.Errorf("Reading the log for a client that is behind: %v", err)
 			return false

@@ -8,7 +8,7 @@ import (
 )
 
 func TestARestartGoesOnWithoutAGap(t *testing.T) {
-	store := "bolt:" + filepath.Join(t.TempDir(), "broadcast.db")
+	store := "pebble:" + filepath.Join(t.TempDir(), "data")
 	first := serve(t, "-demo=false", "-store", store)
 	last := first.publish("news", "one")
 	first.publish("news", "two")
@@ -27,12 +27,12 @@ func TestAFileThatIsRemovedStopsWritersAndNotReaders(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows removes no file that is open; run this on Linux or macOS")
 	}
-	file := filepath.Join(t.TempDir(), "broadcast.db")
-	s := serve(t, "-demo=false", "-store", "bolt:"+file)
+	file := filepath.Join(t.TempDir(), "data")
+	s := serve(t, "-demo=false", "-store", "pebble:"+file)
 	before := s.listen("/events/news", "")
 	s.waitFor(1)
 	s.publish("news", "kept")
-	if err := os.Remove(file); err != nil {
+	if err := os.RemoveAll(file); err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range []exchange{

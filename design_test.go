@@ -29,15 +29,16 @@ var arrows = map[string][]string{
 	"audit":           {"stream"},
 	"board":           {"stream"},
 	"board/boardtest": {"board", "stream"},
-	"bolt":            {"stream", "board"},
+	"memory":          {"stream", "board"},
 	"pebble":          {"stream", "board"},
 	"web":             {"stream", "delivery", "audit", "board"},
 	"config":          {},
+	"commands":        {"stream", "pebble", "config"},
 }
 
 // blackBox are the packages of this module that tests below tests/ may import, beside each other: the built program is tested
 // there, by what it prints, answers and shows.
-var blackBox = []string{"sse"}
+var blackBox = []string{"sse", "stream"}
 
 // standardOnly are the packages that import nothing but the standard library and what arrows says.
 var standardOnly = []string{"stream", "stream/logtest", "sse"}

@@ -11,7 +11,6 @@ require (
 	github.com/kataras/iris/v12 v12.2.11
 	github.com/prometheus/client_golang v1.25.0
 	github.com/prometheus/client_model v0.6.3
-	go.etcd.io/bbolt v1.5.0
 	golang.org/x/sys v0.49.0
 )
 

@@ -24,11 +24,13 @@ import (
 
 	"iris-broadcast/internal/audit"
 	"iris-broadcast/internal/board"
-	"iris-broadcast/internal/bolt"
+	"iris-broadcast/internal/commands"
 	"iris-broadcast/internal/config"
 	"iris-broadcast/internal/delivery"
 	"iris-broadcast/internal/demo"
+	"iris-broadcast/internal/memory"
 	"iris-broadcast/internal/metrics"
+	"iris-broadcast/internal/pebble"
 	"iris-broadcast/internal/stream"
 	"iris-broadcast/internal/web"
 )
@@ -36,9 +38,19 @@ import (
 //go:embed views public
 var files embed.FS
 
+// subcommands are what the program does beside serving.
+var subcommands = []*commands.Command{
+	commands.Backup, commands.Restore, commands.Check, commands.Compact, commands.Export, commands.Import, commands.Topics,
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	for _, c := range subcommands {
+		if len(os.Args) > 1 && os.Args[1] == c.Name {
+			os.Exit(c.Run(ctx, os.Args[2:], commands.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+		}
+	}
 	switch err := run(ctx, os.Args[1:], os.Stdout); {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
@@ -50,6 +62,9 @@ func main() {
 // run serves until ctx ends, then ends the streams and finishes the requests in flight.
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	s, err := config.Parse(args, stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		commands.Help(stdout, subcommands)
+	}
 	if err != nil {
 		return err
 	}
@@ -58,12 +73,14 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return nil
 	}
 	setUpLog(s)
-	stores, err := openStores(s)
+	store, err := openStore(s)
 	if err != nil {
 		return err
 	}
-	defer stores.close()
-	node, err := newNode(ctx, s, stores)
+	defer store.Close()
+	hush := commands.Answer(store)
+	defer hush()
+	node, err := newNode(ctx, s, store)
 	if err != nil {
 		return err
 	}
@@ -87,43 +104,35 @@ type node struct {
 	server   *web.Server
 }
 
-// stores are where a node keeps what it is told.
-type stores struct {
+// store is where a node keeps what it is told.
+type store interface {
 	stream.Log
 	board.Store
-	close func() error
-	size  func() float64 // of the file, in bytes
+	Size() float64    // that it takes on the disk, in bytes
+	Damage() []string // what was damaged there and has been set aside, a sentence for each time
+	Close() error
 }
 
-// openStores opens what the settings name.
-func openStores(s *config.Config) (*stores, error) {
+// openStore opens what the settings name.
+func openStore(s *config.Config) (store, error) {
 	keep := stream.Retention{
 		Events: s.KeepEvents, Age: s.KeepAge, Bytes: s.KeepBytes, Topics: s.MaxTopics, Always: demo.Keep()}
-	file := s.File()
-	if file == "" {
-		log := stream.NewMemory(keep)
-		nothing := func() float64 { return 0 }
-		return &stores{log, board.NewMemory(log), func() error { return nil }, nothing}, nil
+	dir := s.Dir()
+	if dir == "" {
+		return memory.New(keep), nil
 	}
-	keep.Always[audit.Topic] = math.MaxInt // a file keeps every record
-	store, err := bolt.Open(file, keep)
+	keep.Always[audit.Topic] = math.MaxInt // a disk keeps every record
+	opened, err := pebble.Open(dir, keep)
 	if err != nil {
 		return nil, fmt.Errorf("-store %s: %w", s.Store, err)
 	}
-	size := func() float64 {
-		info, err := os.Stat(file)
-		if err != nil {
-			return 0
-		}
-		return float64(info.Size())
-	}
-	return &stores{store, store, store.Close, size}, nil
+	return opened, nil
 }
 
 // newNode makes a node that is ready to serve; its broker is to be closed. It calls itself unready once ctx has ended.
-func newNode(ctx context.Context, s *config.Config, stores *stores) (n *node, err error) {
+func newNode(ctx context.Context, s *config.Config, store store) (n *node, err error) {
 	m := metrics.New()
-	log := metrics.Measured{Log: stores.Log, Metrics: m}
+	log := metrics.Measured{Log: store, Metrics: m}
 	broker, err := NewBroker(log, BrokerOptions{
 		Limits:     delivery.Limits{MaxPending: s.MaxPending, Stall: s.Stall, Heartbeat: s.Heartbeat},
 		MaxStreams: s.MaxStreams, Retry: s.Retry, Drain: s.Drain, Metrics: m})
@@ -131,7 +140,9 @@ func newNode(ctx context.Context, s *config.Config, stores *stores) (n *node, er
 		return nil, err
 	}
 	m.Gauge("broadcast_streams", "Streams that are open.", func() float64 { return float64(broker.Streams()) })
-	m.Gauge("broadcast_store_bytes", "Size of the file that keeps the events, 0 in memory.", stores.size)
+	m.Gauge("broadcast_store_bytes", "What the store takes on the disk, 0 in memory.", store.Size)
+	m.Gauge("broadcast_store_damage", "Damaged parts of the store that were set aside since the start.",
+		func() float64 { return float64(len(store.Damage())) })
 	defer func() {
 		if err != nil {
 			broker.Close()
@@ -139,7 +150,7 @@ func newNode(ctx context.Context, s *config.Config, stores *stores) (n *node, er
 	}()
 	told := &told{}
 	handler, err := web.New(web.Site{
-		Log: log, Board: stores.Store, Metrics: m.Handler(), Status: told.newest, Stream: broker.ServeHTTP, Streams: broker.Streams,
+		Log: log, Board: store, Damage: store.Damage, Metrics: m.Handler(), Status: told.newest, Stream: broker.ServeHTTP, Streams: broker.Streams,
 		Closing: func() bool { return ctx.Err() != nil },
 		Views:   sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
@@ -147,7 +158,7 @@ func newNode(ctx context.Context, s *config.Config, stores *stores) (n *node, er
 		return nil, err
 	}
 	server, err := web.NewServer(handler, s.TLSCert, s.TLSKey, s.Stall)
-	return &node{s, log, stores.size, m, told, broker, server}, err
+	return &node{s, log, store.Size, m, told, broker, server}, err
 }
 
 // serve serves the listener until ctx ends; then it accepts nothing more, ends the streams, finishes the requests in

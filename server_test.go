@@ -63,12 +63,12 @@ func serveOn(t testing.TB, listener net.Listener, args ...string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stores, err := openStores(settings)
+	store, err := openStore(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	node, err := newNode(ctx, settings, stores)
+	node, err := newNode(ctx, settings, store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func serveOn(t testing.TB, listener net.Listener, args ...string) *site {
 		case <-time.After(settings.Drain + wait):
 			t.Error("the server does not stop")
 		}
-		if err := stores.close(); err != nil {
+		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
 		s.left.Lock()

@@ -3,6 +3,7 @@
 package board
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"strings"
@@ -97,4 +98,9 @@ func Liked(id string, likes int) stream.Event {
 // NoComment is the error for an id that is none.
 func NoComment() error {
 	return stream.Errorf(stream.NotFound, "There is no such comment.")
+}
+
+// Compare is the board's order: by likes, then newest first; what is equal in both by id.
+func Compare(a, b Comment) int {
+	return cmp.Or(b.Likes-a.Likes, b.CreatedAt.Compare(a.CreatedAt), strings.Compare(a.ID, b.ID))
 }

@@ -7,17 +7,8 @@ import (
 	"time"
 
 	"iris-broadcast/internal/board"
-	"iris-broadcast/internal/board/boardtest"
 	"iris-broadcast/internal/stream"
-	"iris-broadcast/internal/stream/logtest"
 )
-
-func TestMemoryKeepsThePromisesOfAStore(t *testing.T) {
-	boardtest.Run(t, func(*testing.T) (board.Store, stream.Log) {
-		log := stream.NewMemory(logtest.Generous)
-		return board.NewMemory(log), log
-	})
-}
 
 func TestACommentIsWithinItsBounds(t *testing.T) {
 	now := time.Now()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,10 +39,10 @@ func (s *Config) table() []setting {
 		{"addr", "localhost:8080", "host:port to listen on; :8080 is all networks", address(&s.Addr)},
 		{"tls-cert", "", "certificate file (PEM); with -tls-key the server speaks TLS and HTTP/2", text(&s.TLSCert)},
 		{"tls-key", "", "private key file (PEM)", text(&s.TLSKey)},
-		{"store", "bolt:broadcast.db", "where events are kept: bolt:FILE, or memory", store(&s.Store)},
+		{"store", "pebble:broadcast-data", "where events are kept: pebble:DIR, or memory", store(&s.Store)},
 		{"keep-events", "10000", "newest events kept of a topic", number(&s.KeepEvents, 1, 1e9)},
 		{"keep-age", "168h", "how long events are kept", duration(&s.KeepAge, time.Second, 36500*day)},
-		{"keep-bytes", "", "events kept in all, the oldest go first; 64MiB in memory, 4GiB in a file", size(&s.KeepBytes, 1<<20, 1<<40)},
+		{"keep-bytes", "", "events kept in all, the oldest go first; 64MiB in memory, 4GiB on disk", size(&s.KeepBytes, 1<<20, 1<<40)},
 		{"max-topics", "100000", "topics there may be", number(&s.MaxTopics, 1, 1e8)},
 		{"max-data", "64KiB", "largest data of one event", size(&s.MaxData, 1, 64<<20)},
 		{"max-pending", "1MiB", "what may wait behind a client's full socket before it is ended", size(&s.MaxPending, 1<<10, 1<<30)},
@@ -66,24 +67,8 @@ func Parse(args []string, stdout io.Writer) (*Config, error) {
 	flags := flag.NewFlagSet("iris-broadcast", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // run's caller prints the error
 	for _, set := range s.table() {
-		if err := set.read(set.fallback); set.fallback != "" && err != nil {
-			return nil, fmt.Errorf("default of -%s: %w", set.name, err)
-		}
-		if value, ok := os.LookupEnv(variable(set.name)); ok && set.name != "version" { // a name that images set for their own
-			if err := set.read(value); err != nil {
-				return nil, fmt.Errorf("%s is %q: want %w", variable(set.name), value, err)
-			}
-		}
-		read := func(value string) error {
-			if err := set.read(value); err != nil {
-				return fmt.Errorf("want %w", err)
-			}
-			return nil
-		}
-		if set.fallback == "true" || set.fallback == "false" {
-			flags.BoolFunc(set.name, set.usage, read)
-		} else {
-			flags.Func(set.name, set.usage, read)
+		if err := set.define(flags); err != nil {
+			return nil, err
 		}
 	}
 	err := flags.Parse(args)
@@ -98,17 +83,56 @@ func Parse(args []string, stdout io.Writer) (*Config, error) {
 	}
 	if s.KeepBytes == 0 {
 		s.KeepBytes = 4 << 30
-		if s.File() == "" {
+		if s.Dir() == "" {
 			s.KeepBytes = 64 << 20
 		}
 	}
 	return s, s.check()
 }
 
-// File is the path of the file that events are kept in, "" for memory.
-func (s *Config) File() string {
-	if file, ok := strings.CutPrefix(s.Store, "bolt:"); ok {
-		return file
+// Define adds some of the settings to a command's flags, with what they are if nobody says and what the environment says.
+func Define(flags *flag.FlagSet, names ...string) (*Config, error) {
+	s := &Config{}
+	for _, set := range s.table() {
+		if !slices.Contains(names, set.name) {
+			continue
+		}
+		set.usage = fmt.Sprintf("%s (%s), or %s", set.usage, set.fallback, variable(set.name))
+		if err := set.define(flags); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// define gives the setting its first value, and makes it a flag.
+func (set setting) define(flags *flag.FlagSet) error {
+	if err := set.read(set.fallback); set.fallback != "" && err != nil {
+		return fmt.Errorf("default of -%s: %w", set.name, err)
+	}
+	if value, ok := os.LookupEnv(variable(set.name)); ok && set.name != "version" { // a name that images set for their own
+		if err := set.read(value); err != nil {
+			return fmt.Errorf("%s is %q: want %w", variable(set.name), value, err)
+		}
+	}
+	read := func(value string) error {
+		if err := set.read(value); err != nil {
+			return fmt.Errorf("want %w", err)
+		}
+		return nil
+	}
+	if set.fallback == "true" || set.fallback == "false" {
+		flags.BoolFunc(set.name, set.usage, read)
+	} else {
+		flags.Func(set.name, set.usage, read)
+	}
+	return nil
+}
+
+// Dir is the folder that events are kept in, "" for memory.
+func (s *Config) Dir() string {
+	if dir, ok := strings.CutPrefix(s.Store, "pebble:"); ok {
+		return dir
 	}
 	return ""
 }

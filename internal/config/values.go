@@ -35,8 +35,8 @@ func address(to *string) func(string) error {
 func store(to *string) func(string) error {
 	return func(value string) error {
 		*to = value
-		if file, isFile := strings.CutPrefix(value, "bolt:"); value != "memory" && (!isFile || file == "") {
-			return errors.New("bolt:FILE, such as bolt:broadcast.db, or memory")
+		if dir, isDir := strings.CutPrefix(value, "pebble:"); value != "memory" && (!isDir || dir == "") {
+			return errors.New("pebble:DIR, such as pebble:broadcast-data, or memory")
 		}
 		return nil
 	}

@@ -6,8 +6,8 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Audience is all streams that read the same form of the same topics and patterns, so that what one of them gets at an event
-// all get: the same bytes, found once. It belongs to one goroutine.
+// Audience is all streams that read the same form of the same topics and patterns, so that what one of them gets at an
+// event all get: the same bytes, found once. It belongs to one goroutine.
 type Audience struct {
 	stream.Selection
 	key    string // in Audiences
@@ -29,8 +29,8 @@ type share struct {
 	size  int      // bytes of batch
 }
 
-// Join adds a stream. It gets what is of its topics in missed, and then what is sent: from now on, or, if it has read the
-// log further than what has been sent, after that position.
+// Join adds a stream. It gets what is of its topics in missed, and then what is sent: from now on, or, if it has read
+// the log further than what has been sent, after that position.
 func (a *Audience) Join(s Stream, missed []*Frame, ahead bool, position stream.ID) {
 	frames := make([][]byte, 0, len(missed)+1)
 	for _, f := range missed {
@@ -72,13 +72,46 @@ func (a *Audience) send(f *Frame) {
 			s.enter(a)
 		}
 	}
-	bytes := f.Bytes(a.form)
+	a.sendBytes(f.Bytes(a.form), f.ID.Ms)
+}
+
+// miss tells every stream of what it may have missed. It says how many there are. Those that are ahead have a position
+// of their own, and stay there: what follows begins before it.
+func (a *Audience) miss(since stream.ID, gap stream.Gap, position stream.ID) (told int) {
+	if gap.Topics = gap.Concerned(a.Selection); len(gap.Topics) == 0 {
+		return 0
+	}
+	for s, at := range a.early {
+		if at.Less(gap.Newest) {
+			s.tell(gapAhead(gap, at))
+			told++
+		}
+	}
+	a.sendBytes(Gap(since.String(), gap, position), 0)
+	told += len(a.served)
+	for _, share := range a.shares {
+		told += share.members
+	}
+	return told
+}
+
+// gapAhead tells a stream that has come further than where the gap began.
+func gapAhead(gap stream.Gap, at stream.ID) []byte {
+	if gap.Oldest.Less(at) {
+		gap.Oldest = at
+	}
+	return Gap(at.String(), gap, at)
+}
+
+// sendBytes queues bytes for every stream but the early ones; at is the Unix time in milliseconds when they were
+// logged, or 0.
+func (a *Audience) sendBytes(bytes []byte, at uint64) {
 	for s := range a.served {
-		s.send(bytes, f.ID.Ms)
+		s.send(bytes, at)
 	}
 	for _, share := range a.shares {
 		if share.members > 0 {
-			share.writer.tell(message{kind: kindFrame, share: share, frame: bytes, at: f.ID.Ms})
+			share.writer.tell(message{kind: kindFrame, share: share, frame: bytes, at: at})
 		}
 	}
 }

@@ -60,6 +60,16 @@ func (as Audiences) Send(f *Frame) {
 	}
 }
 
+// Miss tells every stream that what came after since may be missing, if the gap concerns it; the position is the one
+// just before what follows. A stream that has read the log further than since is told of what it may have missed behind
+// that. It says how many were told.
+func (as Audiences) Miss(since stream.ID, gap stream.Gap, position stream.ID) (told int) {
+	for _, a := range as.byKey {
+		told += a.miss(since, gap, position)
+	}
+	return told
+}
+
 // Listen says whether anybody listens to the topic.
 func (as Audiences) Listen(topic stream.Topic) bool {
 	for key := range topic.Keys {

@@ -48,6 +48,9 @@ func (s *handlerStream) start(missed [][]byte) {
 	}
 }
 
+// tell implements Stream.
+func (s *handlerStream) tell(frame []byte) { s.send(frame, 0) }
+
 // enter implements Stream.
 func (s *handlerStream) enter(a *Audience) { a.served[s] = true }
 

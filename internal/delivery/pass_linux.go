@@ -42,6 +42,10 @@ func (w *writer) handle(m *message) {
 		w.batched += len(m.frame)
 	case kindStart:
 		w.start(m.conn, m.frames)
+	case kindAlone:
+		if m.conn.state == live {
+			w.write(m.conn, m.frames[0])
+		}
 	case kindJoin:
 		w.join(m.conn, m.share)
 	case kindServe:

@@ -28,9 +28,17 @@ func (r *Recent) Add(f *Frame) {
 	r.size += f.size
 	for r.size > r.most {
 		oldest := r.frames[0]
-		r.position, r.size = oldest.ID, r.size-oldest.size
+		r.Forget(oldest.ID)
+		r.size -= oldest.size
 		r.frames[0] = nil // the array behind the slice lives on; the frame need not
 		r.frames = r.frames[1:]
+	}
+}
+
+// Forget has it hold nothing for whoever has not come that far.
+func (r *Recent) Forget(position stream.ID) {
+	if r.position.Less(position) {
+		r.position = position
 	}
 }
 

@@ -61,6 +61,9 @@ type Stream interface {
 	// start is the first that comes from Audience.Join: what the stream missed.
 	start(missed [][]byte)
 
+	// tell sends something to this stream alone, before it enters an audience.
+	tell(frame []byte)
+
 	// enter has the stream get what the audience is sent from now on; leave ends that.
 	enter(a *Audience)
 	leave(a *Audience)

@@ -123,6 +123,11 @@ func (c *conn) start(missed [][]byte) {
 	c.writer.tell(message{kind: kindStart, conn: c, frames: slices.Insert(missed, 0, c.arrival.waiting)})
 }
 
+// tell implements Stream.
+func (c *conn) tell(frame []byte) {
+	c.writer.tell(message{kind: kindAlone, conn: c, frames: [][]byte{frame}})
+}
+
 // enter implements Stream.
 func (c *conn) enter(a *Audience) {
 	share := a.share(c.writer)

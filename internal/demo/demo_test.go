@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"iris-broadcast/internal/memory"
 	"iris-broadcast/internal/stream"
 	"iris-broadcast/internal/stream/logtest"
 )
@@ -23,7 +24,7 @@ func TestTickersSpeakAtWholePeriodsWhileSomebodyListens(t *testing.T) {
 	for _, ticker := range Tickers {
 		synctest.Test(t, func(t *testing.T) {
 			time.Sleep(300 * time.Millisecond) // into a period
-			log := stream.NewMemory(logtest.Generous)
+			log := memory.New(logtest.Generous)
 			var listens atomic.Bool
 			ctx, cancel := context.WithCancel(t.Context())
 			go ticker.Run(ctx, log, func(topic stream.Topic) bool { return listens.Load() && topic == ticker.Topic })

@@ -1,16 +1,33 @@
 package pebble
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	lsm "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-func noProgress(int64, int64) {}
+func noProgress(string, int64, int64) {}
+
+// checkpoint copies a store while it goes on.
+func checkpoint(db *lsm.DB, files vfs.FS, store, dir string, progress Progress) error {
+	moment, err := freeze(db, files, store)
+	if err != nil {
+		return err
+	}
+	defer forget(files, store, moment)
+	tables := func(_ context.Context, files vfs.FS, dir string, progress Progress) (Summary, []finding, error) {
+		found, err := checkDir(files, dir, func(done, total int64) { progress("", done, total) })
+		return Summary{}, found, err
+	}
+	_, err = backup(context.Background(), files, files.PathJoin(store, moment), dir, tables, progress)
+	return err
+}
 
 func TestACopyHasWhatWasAcknowledgedAndPublishersGoOn(t *testing.T) {
 	dir := t.TempDir()
@@ -36,7 +53,7 @@ func TestACopyHasWhatWasAcknowledgedAndPublishersGoOn(t *testing.T) {
 	eventually(t, "there is something", func() bool { return acked.Load() > 300 })
 	before := acked.Load()
 	var total int64
-	if err := checkpoint(s.db, vfs.Default, dir+"/copy", func(_, all int64) { total = all }); err != nil {
+	if err := checkpoint(s.db, vfs.Default, dir+"/store", dir+"/copy", func(_ string, _, all int64) { total = all }); err != nil {
 		t.Fatal(err)
 	}
 	if total == 0 {
@@ -78,7 +95,7 @@ func TestAHalfCopyIsNeverTakenForAWholeOne(t *testing.T) {
 	}
 	left := mem.left
 	mem.add(1<<20 - left)
-	if err := checkpoint(s.db, mem, "copy", noProgress); err == nil {
+	if err := checkpoint(s.db, mem, "store", "copy", noProgress); err == nil {
 		t.Error("a copy that does not fit succeeds")
 	}
 	gone("no room")
@@ -95,7 +112,7 @@ func TestAHalfCopyIsNeverTakenForAWholeOne(t *testing.T) {
 			})
 		}
 	}
-	if err := checkpoint(s.db, mem, "copy", noProgress); err == nil || !strings.Contains(err.Error(), "damaged") {
+	if err := checkpoint(s.db, mem, "store", "copy", noProgress); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("a damaged copy: %v", err)
 	}
 	gone("damaged")

@@ -137,12 +137,14 @@ func TestAFailedSyncIsFinalAndWhatIsStoredIsReadOn(t *testing.T) {
 			}
 			fail(fs, syscall.EIO)
 			if name == "table" {
-				if _, err := s.db.AsyncFlush(); err != nil {
-					t.Fatal(err)
-				}
+				go s.db.AsyncFlush() // which does not come back if it has to wait for another flush
 				<-s.disk.failed
 			}
-			_, done := s.append()
+			done := make(chan error, 1)
+			go func() {
+				_, answered := s.append()
+				done <- <-answered
+			}()
 			<-s.disk.failed
 			fs.tables.Store(nil)
 			fs.unsafe.Store(nil)

@@ -50,6 +50,9 @@ func options(fs vfs.FS, on events) *lsm.Options {
 		return lsm.UniformDBCompressionSettings(block.FastestCompression)
 	})
 	o.EnsureDefaults()
+	ours := *o.Comparer // by whose name no other program's folder is taken for a store
+	ours.Name = "iris-broadcast"
+	o.Comparer = &ours
 	return o
 }
 

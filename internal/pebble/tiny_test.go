@@ -25,6 +25,9 @@ type tinyFS struct {
 	broken atomic.Pointer[error] // what each write fails with
 	tables atomic.Pointer[error] // what each write of a table fails with
 	unsafe atomic.Pointer[error] // what each sync fails with
+
+	creating func(name string)             // is told of each file that is made
+	syncing  atomic.Pointer[chan struct{}] // what each sync waits for
 }
 
 func newTinyFS(fs vfs.FS, bytes int64) *tinyFS {
@@ -62,6 +65,12 @@ func (f *tinyFS) free(name string) {
 }
 
 func (f *tinyFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f.mu.Lock()
+	creating := f.creating
+	f.mu.Unlock()
+	if creating != nil {
+		creating(name)
+	}
 	if err := f.broken.Load(); err != nil {
 		return nil, *err
 	}
@@ -117,6 +126,9 @@ func (f *tinyFile) Write(p []byte) (int, error) {
 }
 
 func (f *tinyFile) Sync() error {
+	if held := f.fs.syncing.Load(); held != nil {
+		<-*held
+	}
 	if err := f.fs.unsafe.Load(); err != nil {
 		return *err
 	}

@@ -89,8 +89,8 @@ func (e Event) IDText() string {
 	return e.ID.String()
 }
 
-// EncodeJSON is json.Marshal without its escapes for HTML: nobody puts this text into a page, and six bytes for each < would
-// be waste.
+// EncodeJSON is json.Marshal without its escapes for HTML: nobody puts this text into a page, and six bytes for each <
+// would be waste.
 func EncodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

@@ -29,13 +29,33 @@ type Follower struct {
 	room    chan struct{} // closed when bytes is back at maxBehind or less; nil if it is
 }
 
-// Join adds a follower that gets backlog first, and then what is published from now on. The caller sees to it that nothing
-// is published between its read of the backlog and this call.
-func (f *Feed) Join(backlog []Event) *Follower {
-	follower := &Follower{feed: f, wake: make(chan struct{}, 1)}
-	if len(backlog) > 0 {
-		follower.add(backlog)
+// Follow is Log.Follow for a store that tells its feed of what it appends. join is called once, at a moment of the
+// store's at which nothing is published: it calls Feed.Join and returns the head. What the store has up to there comes
+// in pages; what is published meanwhile waits, so that the follower counts as behind.
+func (f *Feed) Follow(ctx context.Context, after ID, join func() (*Follower, ID),
+	read func(context.Context, Query) (Page, error), deliver func(Batch) error) error {
+	follower, head := join()
+	defer follower.leave()
+	q := Query{After: after, Until: head, Bytes: delivered}
+	for more := true; more; {
+		page, err := read(ctx, q)
+		if err == nil && (page.Gap != nil || len(page.Events) > 0) {
+			err = deliver(Batch{page.Events, page.Reached, page.Gap})
+		}
+		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		q.After, q.Told, more = page.Reached, page.Mark, page.More
 	}
+	return follower.run(ctx, deliver)
+}
+
+// Join adds a follower that gets what is published from now on.
+func (f *Feed) Join() *Follower {
+	follower := &Follower{feed: f, wake: make(chan struct{}, 1)}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.followers == nil {
@@ -54,8 +74,8 @@ func (f *Feed) Publish(events []Event) {
 	}
 }
 
-// Wait returns when no follower is more than 4 MiB behind, or ctx ends. Followers go first: a lone event is on its way before
-// its publisher has the answer.
+// Wait returns when no follower is more than 4 MiB behind, or ctx ends. Followers go first: a lone event is on its way
+// before its publisher has the answer.
 func (f *Feed) Wait(ctx context.Context) {
 	runtime.Gosched()
 	for _, room := range f.behind() {
@@ -78,10 +98,8 @@ func (f *Feed) behind() (rooms []<-chan struct{}) {
 	return rooms
 }
 
-// Run calls deliver with what is published, some at a time, until ctx ends or deliver fails; it returns that error, and the
-// follower has left.
-func (f *Follower) Run(ctx context.Context, deliver func([]Event) error) error {
-	defer f.Leave()
+// run calls deliver with what is published, some at a time, until ctx ends or deliver fails; it returns that error.
+func (f *Follower) run(ctx context.Context, deliver func(Batch) error) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -89,7 +107,7 @@ func (f *Follower) Run(ctx context.Context, deliver func([]Event) error) error {
 		case <-f.wake:
 		}
 		for events := range chunks(f.take(), delivered) {
-			err := deliver(events)
+			err := deliver(Batch{Events: events, Reached: events[len(events)-1].ID})
 			f.done(events)
 			if err != nil {
 				return err
@@ -98,8 +116,8 @@ func (f *Follower) Run(ctx context.Context, deliver func([]Event) error) error {
 	}
 }
 
-// Leave ends a follower that does not Run; nobody waits for it any more.
-func (f *Follower) Leave() {
+// leave ends a follower; nobody waits for it any more.
+func (f *Follower) leave() {
 	f.feed.mu.Lock()
 	delete(f.feed.followers, f)
 	f.feed.mu.Unlock()

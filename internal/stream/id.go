@@ -8,8 +8,8 @@ import (
 )
 
 // ID names an event and is a position in the log at once: "everything up to here". IDs are unique and strictly rising
-// over the whole log. The text form is "<unix ms>-<sequence>", as in Redis Streams, compared as two numbers. Logs number
-// the events of a millisecond from 1, so that "<ms>-0" is the position before them all.
+// over the whole log. The text form is "<unix ms>-<sequence>", as in Redis Streams, compared as two numbers. Logs
+// number the events of a millisecond from 1, so that "<ms>-0" is the position before them all.
 type ID struct {
 	Ms  uint64 // Unix time in milliseconds, at most math.MaxInt64
 	Seq uint64 // which one in that millisecond
@@ -77,10 +77,28 @@ func (id ID) Before() ID {
 	return id
 }
 
-// After is the ID of an event that is logged at t in a log whose newest is id: above id, also if the clock was set back.
+// After is the ID of an event that is logged at t in a log whose newest is id: above id, also if the clock was set
+// back.
 func (id ID) After(t time.Time) ID {
 	if next := IDAt(t); next.Ms > id.Ms {
 		return ID{next.Ms, 1}
 	}
 	return ID{id.Ms, id.Seq + 1}
+}
+
+// next is the position just after id.
+func (id ID) next() ID { return ID{id.Ms, id.Seq + 1} }
+
+func (id ID) max(other ID) ID {
+	if id.Less(other) {
+		return other
+	}
+	return id
+}
+
+func (id ID) min(other ID) ID {
+	if other.Less(id) {
+		return other
+	}
+	return id
 }

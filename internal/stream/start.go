@@ -73,30 +73,36 @@ func parseSince(since string, now time.Time) (Start, error) {
 	return Start{}, Errorf(Invalid, "since is an id such as 1763676000000-3, a time such as 10m or 24h, or all.")
 }
 
-// Read finds the position where a stream of those topics begins, and reads the first page of at most limit events and about
-// bytes that there are from there on. The page has a Gap only if the start names a position that
-// its reader had; one above the log's head, or no id at all, is of another log, so that nothing can be proved.
-func (s Start) Read(ctx context.Context, log Log, topics Selection, limit int, bytes int64) (position ID, page Page, err error) {
-	q := Query{Topics: topics, After: s.After, Limit: limit, Bytes: bytes}
-	switch s.Kind {
-	case Live, Lost:
-		page.Head, err = log.Head(ctx)
-	case Newest:
-		if page, err = log.Page(ctx, Query{Topics: topics, Limit: s.Last, Newest: true}); err == nil {
-			q.After = page.Begin()
-			page, err = log.Page(ctx, q)
+// query is where the start's first page begins, of those topics.
+func (s Start) query(topics Selection) Query {
+	return Query{Topics: topics, After: s.After, Newest: s.Last, Anywhere: s.Kind != After}
+}
+
+// Stream reads the first page for a stream, of at most limit events and about bytes, and finds the position where it
+// begins. A reader of which nothing is known but that it had something, Lost, has missed all there was.
+func (s Start) Stream(ctx context.Context, log Log, topics Selection, limit int, bytes int64) (ID, Page, error) {
+	if s.Kind == Live || s.Kind == Lost {
+		head, err := log.Head(ctx)
+		page := Page{Head: head, Reached: head}
+		if s.Kind == Lost {
+			page.Gap = &Gap{Oldest: head, Topics: topics.Names()}
 		}
-	default:
-		page, err = log.Page(ctx, q)
+		return head, page, err
 	}
-	switch {
-	case s.Kind == Lost || s.Kind == After && page.Head.Less(s.After):
-		page = Page{Head: page.Head, Gap: &Gap{Oldest: page.Head, Topics: topics.Names()}}
-	case s.Kind != After: // what there is has no gap
-		page.Gap = nil
-	}
+	q := s.query(topics)
+	q.Limit, q.Bytes = limit, bytes
+	page, err := log.Page(ctx, q)
 	if s.Kind == After {
 		return s.After, page, err
 	}
 	return page.Begin(), page, err
+}
+
+// List is the query of a list's first page: who does not say where to begin gets the newest events.
+func (s Start) List(topics Selection, limit int) Query {
+	q := s.query(topics)
+	if q.Limit = limit; s.Kind == Live {
+		q.Newest = limit
+	}
+	return q
 }

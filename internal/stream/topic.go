@@ -52,8 +52,8 @@ func (t Topic) MarshalText() ([]byte, error) { return []byte(t.name), nil }
 // pattern "*".
 func (t Topic) Internal() bool { return strings.HasPrefix(t.name, "$") }
 
-// Keys yields what readers of the topic may be filed under: for a/b/c the key of the topic itself, "a/b/c", and those of
-// the patterns that take it, "" for "*", "a/" for "a/*" and "a/b/". No two topics or patterns have the same key.
+// Keys yields what readers of the topic may be filed under: for a/b/c the key of the topic itself, "a/b/c", and those
+// of the patterns that take it, "" for "*", "a/" for "a/*" and "a/b/". No two topics or patterns have the same key.
 func (t Topic) Keys(yield func(string) bool) {
 	if !yield(t.name) || !t.Internal() && !yield("") {
 		return
@@ -113,6 +113,9 @@ func ParseSelection(texts []string) (Selection, error) {
 	}
 	return s, nil
 }
+
+// IsZero says that the selection names nothing; to a Query that is every topic.
+func (s Selection) IsZero() bool { return len(s.Topics)+len(s.Patterns) == 0 }
 
 // Match says whether the reader listens to t.
 func (s Selection) Match(t Topic) bool {

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"html/template"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -57,6 +58,9 @@ func (s *Site) postAudit(ctx iris.Context) {
 	seeOther(ctx, "/audits")
 }
 
+// searched is how many of the newest records a list with a filter looks at, to find the newest that match.
+const searched = 4000
+
 // auditQuery is what a list of audits asks for.
 type auditQuery struct {
 	audit.Filter
@@ -77,36 +81,27 @@ func parseAuditQuery(r *http.Request) (q auditQuery, err error) {
 	return q, err
 }
 
-// from is where a read begins. Without a filter the newest are the log's newest, and nothing older need be read.
-func (q auditQuery) from(newest int) stream.Query {
-	from := stream.Query{After: q.start.After}
-	if q.start.Kind != stream.After && q.start.Kind != stream.Within && q.Filter == (audit.Filter{}) {
-		from.Newest, from.Limit = true, newest
+// from is where the records begin: a filter's newest are looked for among the newest of all.
+func (s *Site) from(ctx context.Context, q auditQuery) (stream.Query, error) {
+	from := q.start.List(stream.Select(audit.Topic), q.limit)
+	if from.Newest == 0 || q.IsZero() {
+		return from, nil
 	}
-	return from
-}
-
-// read returns the records that the query names, oldest first, and the position that they reach.
-func (q auditQuery) read(ctx context.Context, log stream.Log) (records []audit.Record, next stream.ID, err error) {
-	newest, most := q.start.Kind == stream.Live || q.start.Kind == stream.Newest, q.limit
-	if q.start.Kind == stream.Newest {
-		most = q.start.Last
-	}
-	var positions []stream.ID
-	next, err = q.Read(ctx, log, q.from(most), func(id stream.ID, r audit.Record) bool {
-		records, positions = append(records, r), append(positions, id)
-		if newest && len(records) > most {
-			records, positions = records[1:], positions[1:]
+	newest := from.Newest
+	from.Newest = searched
+	var matching []stream.ID // the newest of them
+	to, err := s.scan(ctx, from, searched, func(e stream.Event) bool {
+		if _, ok := q.Record(e); ok {
+			matching = append(matching, e.ID)
+			matching = matching[max(0, len(matching)-newest):]
 		}
-		return newest || len(records) < most
+		return true
 	})
-	switch n := min(q.limit, len(records)); {
-	case n > 0:
-		return records[:n], positions[n-1], err
-	case next.Less(q.start.After):
-		next = q.start.After
+	from.Newest, from.After = 0, to.reached
+	if len(matching) > 0 {
+		from.After = matching[0].Before()
 	}
-	return []audit.Record{}, next, err
+	return from, err
 }
 
 // listAudits answers with records: as a stream, as a list, or as a file with all that match.
@@ -123,32 +118,41 @@ func (s *Site) listAudits(ctx iris.Context) {
 		Fail(ctx, err)
 		return
 	}
-	setHeader(ctx, "Cache-Control", "no-store")
+	leave, err := s.enter()
+	if err != nil {
+		Fail(ctx, err)
+		return
+	}
+	defer leave()
+	from, err := s.from(r.Context(), q)
+	if err != nil {
+		Fail(ctx, err)
+		return
+	}
 	switch format {
 	case "":
-		records, next, err := q.read(ctx.Request().Context(), s.Log)
-		if err != nil {
-			Fail(ctx, err)
-			return
-		}
-		writeJSON(ctx, http.StatusOK, struct {
-			Audits []audit.Record `json:"audits"`
-			Next   stream.ID      `json:"next"`
-		}{records, next})
+		s.list(ctx, "audits", from, q.start, q.limit, func(e stream.Event) []byte {
+			record, ok := q.Record(e)
+			if !ok {
+				return nil
+			}
+			return []byte(stream.MustJSON(record))
+		})
 	case "jsonl", "csv":
-		s.exportAudits(ctx, q, format)
+		s.exportAudits(ctx, q, from, format)
 	default:
 		Fail(ctx, stream.Errorf(stream.Invalid, "format is jsonl or csv, or left out."))
 	}
 }
 
 // exportAudits writes all records that match, as they are read, so that no export is too long for memory.
-func (s *Site) exportAudits(ctx iris.Context, q auditQuery, format string) {
-	one := stream.Query{Topics: stream.Select(audit.Topic), Limit: 1}
-	if _, err := s.Log.Page(ctx.Request().Context(), one); err != nil { // while an error can still be told
+func (s *Site) exportAudits(ctx iris.Context, q auditQuery, from stream.Query, format string) {
+	_, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: from.Topics, Limit: 1}) // while an error can still be told
+	if err != nil {
 		Fail(ctx, err)
 		return
 	}
+	setHeader(ctx, "Cache-Control", "no-store")
 	setHeader(ctx, "Content-Disposition", `attachment; filename="audits.`+format+`"`)
 	var write func(audit.Record) error
 	if format == "csv" {
@@ -165,20 +169,20 @@ func (s *Site) exportAudits(ctx iris.Context, q auditQuery, format string) {
 		lines.SetEscapeHTML(false)
 		write = func(r audit.Record) error { return lines.Encode(r) }
 	}
-	rc := http.NewResponseController(ctx.ResponseWriter().Naive())
-	each := func(_ stream.ID, r audit.Record) bool {
-		rc.SetWriteDeadline(time.Now().Add(answerTimeout))
-		return write(r) == nil
+	if q.start.Kind == stream.Live { // a file has all, where no other beginning is named
+		from.Newest, from.Anywhere = 0, true
+		from.After = stream.ID{}
 	}
-	var err error
-	if q.start.Kind == stream.Newest {
-		var records []audit.Record
-		records, _, err = q.read(ctx.Request().Context(), s.Log)
-		for _, r := range records {
-			each(stream.ID{}, r)
-		}
-	} else {
-		_, err = q.Read(ctx.Request().Context(), s.Log, stream.Query{After: q.start.After}, each)
+	from.Limit = 0
+	gone := false
+	for to := (scanned{more: true}); to.more && err == nil && !gone; from.After, from.Newest = to.reached, 0 {
+		to, err = s.scan(ctx.Request().Context(), from, math.MaxInt, func(e stream.Event) bool {
+			if r, ok := q.Record(e); ok {
+				extendDeadline(ctx, answerTimeout)
+				gone = write(r) != nil
+			}
+			return !gone
+		})
 	}
 	if err != nil {
 		golog.Errorf("Exporting audits: %v", err)
@@ -201,33 +205,37 @@ func (s *Site) auditsPage(ctx iris.Context) {
 		Fail(ctx, err)
 		return
 	}
-	q.start, q.limit = stream.Start{Kind: stream.Newest, Last: shownAudits + 1}, shownAudits+1
-	head, err := s.Log.Head(ctx.Request().Context())
+	leave, err := s.enter()
 	if err != nil {
 		Fail(ctx, err)
 		return
 	}
-	records, position, err := q.read(ctx.Request().Context(), s.Log)
+	defer leave()
+	newest := stream.Query{Topics: stream.Select(audit.Topic), Newest: searched, NewestBytes: listBytes, Anywhere: true}
+	if q.IsZero() {
+		newest.Newest = shownAudits
+	}
+	var records []audit.Record
+	to, err := s.scan(ctx.Request().Context(), newest, searched, func(e stream.Event) bool {
+		if r, ok := q.Record(e); ok {
+			records = append(records, r)
+		}
+		return true
+	})
 	if err != nil {
 		Fail(ctx, err)
 		return
 	}
-	if position.Less(head) {
-		position = head // what was filtered out has been seen too
-	}
-	more := len(records) > shownAudits
-	if more {
-		records = records[1:]
-	}
-	slices.Reverse(records)
 	filters := url.Values{}
 	for name, value := range map[string]string{"actor": q.Actor, "action": q.Action} {
 		if value != "" {
 			filters.Set(name, value)
 		}
 	}
-	s.page(ctx, "audits", "Audit log", iris.Map{"Records": shown(records), "Actor": q.Actor, "Action": q.Action,
-		"Position": position.String(), "Query": template.URL(filters.Encode()), "More": more})
+	newestFirst := shown(records[max(0, len(records)-shownAudits):])
+	slices.Reverse(newestFirst)
+	s.page(ctx, "audits", "Audit log", iris.Map{"Records": newestFirst, "Actor": q.Actor, "Action": q.Action,
+		"Position": to.reached.String(), "Query": template.URL(filters.Encode()), "More": to.older || len(records) > shownAudits})
 }
 
 // shownAudit is a record as the page shows it: details as text.

@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,9 +19,6 @@ var fixed = map[string]stream.Topic{
 	"/sse":           stream.MustTopic("ping"),
 	"/api/v1/audits": audit.Topic,
 }
-
-// defaultLimit is how many events a list has if the reader does not say.
-const defaultLimit = 100
 
 // Reading is what a GET below /events asks for.
 type Reading struct {
@@ -88,7 +84,7 @@ func (s *Site) events(ctx iris.Context) {
 		s.stream(ctx)
 		return
 	}
-	s.list(ctx)
+	s.listEvents(ctx)
 }
 
 // wantsStream is the rule of Accept: the stream where it is named, whatever else is; or where the list is not.
@@ -114,72 +110,6 @@ func StreamHeader(ctx iris.Context) {
 	setHeader(ctx, "Content-Type", "text/event-stream; charset=utf-8")
 	setHeader(ctx, "Cache-Control", "no-store, no-transform")
 	setHeader(ctx, "X-Accel-Buffering", "no") // nginx: do not hold back
-}
-
-// listGap is a gap as a list shows it.
-type listGap struct {
-	Since  string    `json:"since"`
-	Oldest stream.ID `json:"oldest"`
-	Topics []string  `json:"topics"`
-}
-
-// list answers with events that are stored.
-func (s *Site) list(ctx iris.Context) {
-	r := ctx.Request().Clone(ctx.Request().Context())
-	r.Header.Del("Last-Event-ID") // a list begins where its query says
-	reading, err := ParseReading(r)
-	if err != nil {
-		Fail(ctx, err)
-		return
-	}
-	limit, err := parseLimit(r.URL.Query(), reading.Start)
-	if err != nil {
-		Fail(ctx, err)
-		return
-	}
-	q, start := stream.Query{Topics: reading.Topics, After: reading.Start.After, Limit: limit}, reading.Start
-	switch start.Kind {
-	case stream.Live:
-		q.Newest = true
-	case stream.Newest:
-		q.Newest, q.Limit = true, start.Last
-	}
-	page, err := s.Log.Page(ctx.Request().Context(), q)
-	if err != nil {
-		Fail(ctx, err)
-		return
-	}
-	answer := struct {
-		Events []stream.Event `json:"events"`
-		Next   stream.ID      `json:"next"`
-		Gap    *listGap       `json:"gap,omitempty"`
-	}{Events: page.Events[:min(limit, len(page.Events))], Next: page.Head}
-	switch {
-	case len(answer.Events) > 0:
-		answer.Next = answer.Events[len(answer.Events)-1].ID
-	case page.Head.Less(start.After):
-		answer.Next = start.After
-	}
-	if answer.Events == nil {
-		answer.Events = []stream.Event{} // [] and not null
-	}
-	if page.Gap != nil && start.Kind == stream.After {
-		answer.Gap = &listGap{start.Given, page.Gap.Oldest, page.Gap.Topics}
-	}
-	setHeader(ctx, "Cache-Control", "no-store")
-	writeJSON(ctx, http.StatusOK, answer)
-}
-
-// parseLimit reads limit=. Without it a list that names how many of the newest it wants has as many.
-func parseLimit(query url.Values, start stream.Start) (int, error) {
-	if !query.Has("limit") {
-		return max(start.Last, defaultLimit), nil
-	}
-	n, err := strconv.Atoi(query.Get("limit"))
-	if err != nil || n < 1 || n > stream.MaxPage {
-		return 0, stream.Errorf(stream.Invalid, "limit is a whole number from 1 to %d.", stream.MaxPage)
-	}
-	return n, nil
 }
 
 // own are the topics that the server speaks on alone, and where one may have it do so.

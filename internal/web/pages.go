@@ -24,6 +24,7 @@ var plainHost = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]+$`)
 
 // prepare reads the views and the public files, and makes what New's handlers need.
 func (s *Site) prepare(app *iris.Application) error {
+	s.lists = make(chan struct{}, maxLists)
 	app.RegisterView(iris.Blocks(s.Views, ".html"))
 	s.check = http.NewCrossOriginProtection()
 	for _, origin := range s.Origins {
@@ -60,12 +61,12 @@ func (s *Site) pingPage(ctx iris.Context) {
 // timePage lists what the topic time has said.
 func (s *Site) timePage(ctx iris.Context) {
 	topic := stream.Select(stream.MustTopic("time"))
-	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: topic, Limit: defaultLimit, Newest: true})
+	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: topic, Newest: defaultLimit, NewestBytes: listBytes})
 	if err != nil {
 		Fail(ctx, err)
 		return
 	}
-	s.page(ctx, "time", "Time", iris.Map{"Lines": page.Events, "Position": page.Head.String()})
+	s.page(ctx, "time", "Time", iris.Map{"Lines": page.Events, "Position": page.Reached.String()})
 }
 
 // statusPage shows the server through its own topic: the last minutes, and what comes.

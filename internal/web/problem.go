@@ -37,12 +37,12 @@ type problem struct {
 	Detail string `json:"detail"`
 }
 
-// Fail answers with what went wrong: problem details, or for Accept: text/html a page with the same words. What is the
-// server's own fault is logged here and nowhere else.
+// Fail answers with what went wrong: problem details, or for Accept: text/html a page with the same words. What is a bug
+// is logged here; why a store cannot work the store has logged, once and not for each request.
 func Fail(ctx iris.Context, err error) {
 	e := stream.AsError(err)
 	status := statuses[e.Code]
-	if status >= http.StatusInternalServerError && ctx.Request().Context().Err() == nil {
+	if e.Code == stream.Internal && ctx.Request().Context().Err() == nil {
 		golog.Errorf("%s %q: %v", ctx.Method(), ctx.Path(), err)
 	}
 	if e.Code == stream.Unavailable {

@@ -17,6 +17,7 @@ import (
 type Site struct {
 	Log     stream.Log
 	Board   board.Store
+	Damage  func() []string             // what was damaged in the store, and is set aside
 	Stream  func(iris.Context, Reading) // serves one event stream: Broker.ServeHTTP
 	Streams func() int                  // how many are open
 	Metrics http.Handler                // every figure of the server, for Prometheus
@@ -28,6 +29,7 @@ type Site struct {
 	Access                              // who may read and write
 	check   *http.CrossOriginProtection // made by New
 	assets  map[string]asset            // of Public, by path
+	lists   chan struct{}               // holds a token for each list that is under way
 }
 
 // New returns the handler of every URL there is.
@@ -125,5 +127,9 @@ func (s *Site) ready(ctx iris.Context) {
 		writeJSON(ctx, http.StatusServiceUnavailable, iris.Map{"status": "unavailable", "reasons": reasons})
 		return
 	}
-	s.health(ctx)
+	status := iris.Map{"status": "ok", "streams": s.Streams()}
+	if damage := s.Damage(); damage != nil {
+		status["damage"] = damage
+	}
+	writeJSON(ctx, http.StatusOK, status)
 }

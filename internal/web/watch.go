@@ -37,15 +37,14 @@ func (s *Site) watchPage(ctx iris.Context) {
 		Fail(ctx, err)
 		return
 	}
-	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: topics, Limit: watchedEvents + 1, Newest: true})
+	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: topics, Newest: watchedEvents, NewestBytes: watchedBytes})
 	if err != nil {
 		Fail(ctx, err)
 		return
 	}
-	events := newestWithin(page.Events, watchedEvents, watchedBytes)
 	names = topics.Names()
 	data := iris.Map{"Topics": names, "Query": topicQuery(topics), "Source": streamPath(topics), "Origin": origin(ctx.Request()),
-		"Events": watched(events), "Older": len(events) < len(page.Events), "Position": page.Head.String(), "Done": query.Get("published") != ""}
+		"Events": watched(page.Events), "Older": page.Older, "Position": page.Reached.String(), "Done": query.Get("published") != ""}
 	if len(names) == 1 && len(topics.Topics) == 1 {
 		data["Topic"] = names[0]
 		if _, err := writable(names[0]); err != nil {
@@ -58,7 +57,7 @@ func (s *Site) watchPage(ctx iris.Context) {
 // choosePage asks for a topic, and suggests those that have spoken lately.
 func (s *Site) choosePage(ctx iris.Context) {
 	all, _ := stream.ParseSelection([]string{"*"}) // a pattern that stands in the program
-	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: all, Limit: recentEvents, Newest: true})
+	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: all, Newest: recentEvents})
 	if err != nil {
 		Fail(ctx, err)
 		return
@@ -125,16 +124,6 @@ func origin(r *http.Request) string {
 		return "https://" + host
 	}
 	return "http://" + host
-}
-
-// newestWithin are the last of the events: at most n, with about that many bytes of data, but one at least.
-func newestWithin(events []stream.Event, n, bytes int) []stream.Event {
-	from := len(events)
-	for from > 0 && len(events)-from < n && (from == len(events) || bytes >= len(events[from-1].Data)) {
-		from--
-		bytes -= len(events[from].Data)
-	}
-	return events[from:]
 }
 
 // watchedEvent is an event as the page shows it. Exact is its data as JSON, where HTML cannot hold it as it is.

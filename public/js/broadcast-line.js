@@ -70,12 +70,12 @@ export async function read(topics, since, onevent, ongap) {
       const final = response.status < 500 && response.headers.get('Content-Type')?.startsWith('application/problem+json');
       throw final ? new Refused(answer.detail) : new Error(answer.detail);
     }
-    const { events, gap, next } = answer;
+    const { events, gap, next, more } = answer;
     if (since && gap) ongap(gap);
     if (since) events.forEach(onevent);
     // Only an empty page tells how far the log is beyond these topics. If they are never silent, their last event will do.
-    if (!events.length) return next;
-    if (since && events.length < PAGE) short += 1;
+    if (!more && !events.length) return next;
+    if (since && !more) short += 1;
     since = next;
   }
   return since;

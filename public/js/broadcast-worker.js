@@ -4,7 +4,7 @@
 import { Feed } from './broadcast.js';
 
 /** Of the text of the four files; a test says what it is to be. A tab never talks to a worker of another version. */
-const VERSION = '99ef0f93';
+const VERSION = '7bc7524d';
 
 const VANISHED = 150_000; // ms without a ping from a tab without locks, which in the background pings once a minute
 const GREETING = 10_000; // ms that a worker may take to load

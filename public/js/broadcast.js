@@ -268,10 +268,7 @@ export class Feed {
     const same = () => String(union([...this.#joined, ...come()])) === String(line.topics);
     if (!same() || furthest !== this.#position) await this.#refresh(line);
     if (line !== this.#line) return;
-    for (const one of come()) {
-      this.#lost(one);
-      if (one.held) this.#join(one);
-    }
+    for (const one of come()) if (one.held) this.#join(one);
     while (this.#old && line === this.#line) await this.#move();
     if (same() || line !== this.#line) return;
     const since = come().map(({ newest }) => newest).reduce((a, b) => (isAfter(a, b) ? b : a), this.#position);
@@ -285,7 +282,8 @@ export class Feed {
     if (one.held && (!one.since || one.since === this.#position)) return void (one.newest = this.#position);
     try {
       const position = await read(one.topics, one.since, (event) => give(one, event), (gap) => one.take('gap', gap));
-      one.newest = later(one.newest, position);
+      const beyond = isID(one.since) && isAfter(one.since, position); // of another log, as its gap has told
+      one.newest = beyond ? position : later(one.newest, position);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.#refuse(one, error);
@@ -300,14 +298,6 @@ export class Feed {
     const position = await read(line.topics, this.#position, ({ id }) => (last = id), () => {});
     while (last && line === this.#line && isAfter(last, this.#position)) await this.#move();
     if (line === this.#line) this.#position = later(this.#position, position);
-  }
-
-  // A position beyond the log is of another log.
-  #lost(one) {
-    if (!isAfter(one.newest, this.#position)) return;
-    const gap = { since: one.newest, oldest: this.#position, topics: one.topics };
-    one.newest = this.#position;
-    one.take('gap', gap, one.newest);
   }
 
   // Now the new line is the one, also if it has come to nothing: then the next try is for all.

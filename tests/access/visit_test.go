@@ -1,5 +1,3 @@
-// Package access tests that pages shut nobody out: who uses the keyboard, who cannot see colours or a page at all, who
-// has a small window or a slow line.
 package access
 
 import (
@@ -38,7 +36,7 @@ func visit(b *harness.Tab, site, path string) {
 // served starts a server with something on each page: some of what a visitor wrote is long, or has no place to break.
 func served(t *testing.T) *harness.Server {
 	t.Helper()
-	store := "bolt:" + t.TempDir() + "/broadcast.db"
+	store := "pebble:" + t.TempDir() + "/data"
 	speaking := harness.Serve(t, "-store", store)
 	r := speaking.Listen("/events?topic=time&topic=ping", "")
 	for times := 0; times < 2; { // which are then stored

@@ -76,7 +76,7 @@ func Program(t testing.TB) string {
 }
 
 var program = sync.OnceValues(func() (path string, err error) {
-	if err := consult(Root()); err != nil {
+	if err := Consult(Root()); err != nil {
 		return "", err
 	}
 	cache, err := os.UserCacheDir()
@@ -108,9 +108,9 @@ var program = sync.OnceValues(func() (path string, err error) {
 	return path, nil
 })
 
-// consult has `go test` see which files the program is made of, so that it does not take results of an older one from
+// Consult has `go test` see which files the program is made of, so that it does not take results of an older one from
 // its cache.
-func consult(root string) error {
+func Consult(root string) error {
 	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:

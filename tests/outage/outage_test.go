@@ -231,7 +231,7 @@ func TestTabsMissNothingOverARestart(t *testing.T) {
 	for _, way := range harness.Ways {
 		t.Run(way.Name, func(t *testing.T) {
 			t.Parallel()
-			store := "bolt:" + t.TempDir() + "/broadcast.db"
+			store := "pebble:" + t.TempDir() + "/data"
 			s := harness.Serve(t, "-demo=false", "-store", store)
 			m := harness.Between(t, s)
 			all := harness.Tabs(t, 3, way.Script)

@@ -70,10 +70,10 @@ func (b *book) follow(t *testing.T, s *harness.Server, until string) {
 func TestWhatWasAcknowledgedSurvivesKill9(t *testing.T) {
 	t.Parallel()
 	unixOnly(t)
-	file := filepath.Join(t.TempDir(), "broadcast.db")
+	file := filepath.Join(t.TempDir(), "data")
 	b := &book{acked: map[string]string{}}
 	startOn := func() *harness.Server {
-		return harness.Serve(t, "-demo=false", "-keep-events", "1000000", "-store", "bolt:"+file)
+		return harness.Serve(t, "-demo=false", "-keep-events", "1000000", "-store", "pebble:"+file)
 	}
 	for round := range 10 {
 		p := startOn()

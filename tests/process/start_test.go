@@ -198,7 +198,7 @@ func TestABadSettingIsFatalAndSaysWhatWouldBeRight(t *testing.T) {
 		{"", "-max-data 1TB", "-max-data: want a size from 1 B to 64 MiB"},
 		{"", "-heartbeat 40s", "-heartbeat: want a time from 100ms to 30s"},
 		{"", "-log-level loud", "-log-level: want debug or info or warn or error"},
-		{"", "-store disk", "-store: want bolt:FILE, such as bolt:broadcast.db, or memory"},
+		{"", "-store disk", "-store: want pebble:DIR, such as pebble:broadcast-data, or memory"},
 		{"", "-demo=perhaps", "-demo: want true or false"},
 		{"", "-addr 8080", "-addr: want host:port, such as localhost:8080"},
 		{"", "-tls-cert cert.pem", "-tls-cert and -tls-key go together"},

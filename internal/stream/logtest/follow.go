@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,16 +17,27 @@ import (
 type following struct {
 	cancel context.CancelFunc
 	events chan stream.Event
+	gaps   chan stream.Gap
 	ended  chan error
 }
 
 func startFollow(t *testing.T, log stream.Log, after stream.ID) *following {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	f := &following{cancel, make(chan stream.Event), make(chan error, 1)}
+	f := &following{cancel, make(chan stream.Event), make(chan stream.Gap, 100), make(chan error, 1)}
 	go func() {
-		f.ended <- log.Follow(ctx, after, func(events []stream.Event) error {
-			for _, e := range events {
+		reached := after
+		f.ended <- log.Follow(ctx, after, func(batch stream.Batch) error {
+			if n := len(batch.Events); n > 0 && (batch.Reached.Less(batch.Events[n-1].ID) ||
+				batch.Gap == nil && !reached.Less(batch.Events[0].ID)) {
+				t.Errorf("a batch of %v to %v reaches %v, and the one before %v",
+					batch.Events[0].ID, batch.Events[n-1].ID, batch.Reached, reached)
+			}
+			reached = batch.Reached
+			if batch.Gap != nil {
+				f.gaps <- *batch.Gap
+			}
+			for _, e := range batch.Events {
 				select {
 				case f.events <- e:
 				case <-ctx.Done():
@@ -67,6 +79,7 @@ func follow(t *testing.T, open Open) {
 	first, second := startFollow(t, log, head(t, log)), startFollow(t, log, head(t, log))
 	const publishers, each = 8, 100
 	var publishing sync.WaitGroup
+	t.Cleanup(publishing.Wait)
 	for p := range publishers {
 		publishing.Go(func() {
 			for i := range each {
@@ -109,6 +122,52 @@ func followAfter(t *testing.T, open Open) {
 	}
 }
 
+func followerIsCutOff(t *testing.T, open Open) {
+	keep := Generous
+	keep.Events = 3
+	log := open(t, keep)
+	start := head(t, log)
+	addEach(t, log, "kept", 3)
+	ids := addEach(t, log, "lost", 5)
+	f := startFollow(t, log, start)
+	for range 6 {
+		f.next(t)
+	}
+	if len(f.gaps) == 0 {
+		t.Fatal("a follower that has missed events is not told")
+	}
+	gap := <-f.gaps
+	if got := gap.Concerned(selection(t, "lost", "*")); !slices.Equal(got, []string{"lost", "*"}) {
+		t.Errorf("its gap concerns %q", got)
+	}
+	if got := gap.Concerned(selection(t, "kept", "none")); len(got) > 0 {
+		t.Errorf("its gap concerns %q, which has lost nothing", got)
+	}
+	if gap.Newest != ids[1] {
+		t.Errorf("the newest that is missing is %v, want %v", gap.Newest, ids[1])
+	}
+	whole := startFollow(t, log, ids[1])
+	for range 3 {
+		whole.next(t)
+	}
+	if len(whole.gaps) > 0 {
+		t.Errorf("a follower that has missed nothing is told %v", <-whole.gaps)
+	}
+	foreign := startFollow(t, log, stream.ID{Ms: head(t, log).Ms + 1e9})
+	select {
+	case gap := <-foreign.gaps:
+		if got := gap.Concerned(selection(t, "lost", "none", "*")); len(got) != 3 {
+			t.Errorf("its gap concerns %q, want whatever a reader has named", got)
+		}
+	case <-time.After(wait):
+		t.Fatal("a follower from a position that is not the log's is not told")
+	}
+	add(t, log, event("kept", "new"))
+	if e := foreign.next(t); e.Data != "new" {
+		t.Errorf("it goes on with %+v", e)
+	}
+}
+
 func followEnds(t *testing.T, open Open) {
 	log := open(t, Generous)
 	if err := startFollow(t, log, head(t, log)).end(t); !errors.Is(err, context.Canceled) {
@@ -117,7 +176,7 @@ func followEnds(t *testing.T, open Open) {
 	broken := errors.New("broken")
 	after := head(t, log)
 	add(t, log, event("a", "x"))
-	if err := log.Follow(t.Context(), after, func([]stream.Event) error { return broken }); !errors.Is(err, broken) {
+	if err := log.Follow(t.Context(), after, func(stream.Batch) error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("Follow ended with %v, want what deliver returned", err)
 	}
 	add(t, log, event("a", "y")) // nobody is behind any more
@@ -128,14 +187,16 @@ func backPressure(t *testing.T, open Open) {
 	f := startFollow(t, log, head(t, log)) // takes nothing until next
 	const large, many = 1 << 20, 16
 	appended := make(chan int, many)
-	go func() {
+	var publishing sync.WaitGroup
+	t.Cleanup(publishing.Wait)
+	publishing.Go(func() {
 		for i := range many {
 			if _, err := log.Append(t.Context(), event("a", strings.Repeat("x", large))); err != nil {
 				t.Error(err)
 			}
 			appended <- i
 		}
-	}()
+	})
 	for i := range 3 {
 		select {
 		case <-appended:

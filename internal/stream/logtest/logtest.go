@@ -21,34 +21,66 @@ type Open func(t *testing.T, keep stream.Retention) stream.Log
 // Generous is a retention that removes nothing in a test.
 var Generous = stream.Retention{Events: 1 << 20, Age: 24 * time.Hour, Bytes: 1 << 30, Topics: 1 << 20}
 
-// Run checks every promise of stream.Log on logs that open returns.
-func Run(t *testing.T, open Open) {
-	for name, check := range map[string]func(*testing.T, Open){
-		"IDs are unique and strictly rising":               idsRise,
-		"an append is all or nothing":                      allOrNothing,
-		"what was appended is seen at once":                seenAtOnce,
-		"a page is oldest first and says if there is more": pages,
-		"the newest are the newest, oldest first":          newest,
-		"patterns take what they name":                     patterns,
-		"what was removed by count is a gap":               gapByCount,
-		"what was removed by bytes is a gap":               gapByBytes,
-		"a gap names whom it concerns":                     gapNames,
-		"a reader of pages is told of each gap once":       gapOnce,
-		"a page has a bound of bytes":                      pageBytes,
-		"there is no gap without cause":                    noGapWithoutCause,
-		"some topics keep their newest whatever else":      always,
-		"one topic too many is refused":                    topicsAreBounded,
-		"followers get everything, in order, once":         follow,
-		"a follower starts where it says":                  followAfter,
-		"a follower ends with its context or its deliver":  followEnds,
-		"appends are late while a follower is far behind":  backPressure,
-	} {
-		t.Run(name, func(t *testing.T) { check(t, open) })
+// Kind is how a log removes what is too much.
+type Kind int
+
+// The kinds. A log of either kind tells of everything that went; only PerTopic tells of nothing else.
+const (
+	PerTopic Kind = iota // each topic keeps its own newest events
+	LogWide              // the oldest of all go first, whatever their topic
+)
+
+// check is one promise.
+type check struct {
+	promise string
+	run     func(*testing.T, Open)
+	kinds   []Kind // that it holds of; none is both
+}
+
+var checks = []check{
+	{promise: "IDs are unique and strictly rising", run: idsRise},
+	{promise: "an append is all or nothing", run: allOrNothing},
+	{promise: "what was appended is seen at once", run: seenAtOnce},
+	{promise: "a page is oldest first and says if there is more", run: pages},
+	{promise: "a page ends where the reader says", run: until},
+	{promise: "the newest are the newest, oldest first", run: newest},
+	{promise: "patterns take what they name", run: patterns},
+	{promise: "a page has a bound of bytes", run: pageBytes},
+	{promise: "a page has a bound of work", run: pageWork},
+	{promise: "the newest of many topics are found", run: newestOfMany},
+	{promise: "readers of pages miss nothing and get nothing twice", run: pagesOfMany},
+
+	{promise: "whatever went is told as a gap", run: toldWhatWent(wantGap), kinds: []Kind{PerTopic}},
+	{promise: "whatever went is told as a gap", run: toldWhatWent(wantGapOf), kinds: []Kind{LogWide}},
+	{promise: "a position of another log is a gap", run: foreignPositions},
+	{promise: "a position is not needed", run: anywhere},
+	{promise: "what was removed by count is a gap", run: gapByCount, kinds: []Kind{PerTopic}},
+	{promise: "what was removed by bytes is a gap", run: gapByBytes(wantGap), kinds: []Kind{PerTopic}},
+	{promise: "what was removed by bytes is a gap", run: gapByBytes(wantGapOf), kinds: []Kind{LogWide}},
+	{promise: "a gap names whom it concerns", run: gapNames, kinds: []Kind{PerTopic}},
+	{promise: "a reader of pages is told of each gap once", run: gapOnce, kinds: []Kind{PerTopic}},
+	{promise: "there is no gap without cause", run: noGapWithoutCause, kinds: []Kind{PerTopic}},
+	{promise: "some topics keep their newest whatever else", run: always, kinds: []Kind{PerTopic}},
+	{promise: "one topic too many is refused", run: topicsAreBounded},
+
+	{promise: "followers get everything, in order, once", run: follow},
+	{promise: "a follower starts where it says", run: followAfter},
+	{promise: "a follower that is cut off is told", run: followerIsCutOff, kinds: []Kind{PerTopic}},
+	{promise: "a follower ends with its context or its deliver", run: followEnds},
+	{promise: "appends are late while a follower is far behind", run: backPressure},
+}
+
+// Run checks every promise of stream.Log on logs of that kind that open returns.
+func Run(t *testing.T, kind Kind, open Open) {
+	for _, c := range checks {
+		if c.kinds == nil || slices.Contains(c.kinds, kind) {
+			t.Run(c.promise, func(t *testing.T) { c.run(t, open) })
+		}
 	}
 }
 
 // wait is how long a test waits for what must come.
-const wait = 10 * time.Second
+var wait = 10 * time.Second
 
 func topic(name string) stream.Topic { return stream.MustTopic(name) }
 
@@ -129,6 +161,17 @@ func wantGap(t *testing.T, what string, gap *stream.Gap, topics ...string) {
 	}
 }
 
+// wantGapOf fails the test unless a gap names these topics, among others perhaps.
+func wantGapOf(t *testing.T, what string, gap *stream.Gap, topics ...string) {
+	t.Helper()
+	for _, topic := range topics {
+		if gap == nil || !slices.Contains(gap.Topics, topic) {
+			t.Errorf("%s: the gap is %+v, want %q in it", what, gap, topics)
+			return
+		}
+	}
+}
+
 func idsRise(t *testing.T, open Open) {
 	log := open(t, Generous)
 	before := head(t, log)
@@ -204,60 +247,4 @@ func seenAtOnce(t *testing.T, open Open) {
 	if p := page(t, log, stream.Query{Topics: selection(t, "news"), After: id}); len(p.Events) > 0 {
 		t.Errorf("after the newest there is %v", p.Events)
 	}
-}
-
-func pages(t *testing.T, open Open) {
-	log := open(t, Generous)
-	start := head(t, log)
-	for i := range 5 {
-		add(t, log, event("a", fmt.Sprint("a", i)), event("b", fmt.Sprint("b", i)), event("c", "unwanted"))
-	}
-	q := stream.Query{Topics: selection(t, "b", "a", "none"), After: start, Limit: 4}
-	for _, want := range [][]string{{"a0", "b0", "a1", "b1"}, {"a2", "b2", "a3", "b3"}, {"a4", "b4"}} {
-		p := page(t, log, q)
-		wantData(t, "page", p.Events, want...)
-		wantGap(t, "page", p.Gap)
-		if more := len(want) == 4; p.More != more {
-			t.Errorf("More is %v behind %q", p.More, want)
-		}
-		q.After = p.End()
-	}
-	if q.After != head(t, log) {
-		t.Errorf("the last page ends at %v, want the head", q.After)
-	}
-	q.After, q.Limit = start, 10
-	if p := page(t, log, q); p.More || len(p.Events) != 10 {
-		t.Errorf("a page as long as the log: %d events, More %v", len(p.Events), p.More)
-	}
-}
-
-func newest(t *testing.T, open Open) {
-	log := open(t, Generous)
-	start := head(t, log)
-	for i := range 4 {
-		add(t, log, event("a", fmt.Sprint("a", i)), event("b", fmt.Sprint("b", i)))
-	}
-	q := stream.Query{Topics: selection(t, "a", "b"), After: start, Limit: 3, Newest: true}
-	p := page(t, log, q)
-	wantData(t, "newest 3", p.Events, "b2", "a3", "b3")
-	if p.More {
-		t.Error("there is more behind the newest")
-	}
-	q.After = p.Events[1].ID
-	wantData(t, "newest after", page(t, log, q).Events, "b3")
-}
-
-func patterns(t *testing.T, open Open) {
-	log := open(t, Generous)
-	start := head(t, log)
-	for _, name := range []string{"a", "a/b", "a/b/c", "ab", "x"} {
-		add(t, log, event(name, name))
-	}
-	for pattern, want := range map[string][]string{
-		"*": {"a", "a/b", "a/b/c", "ab", "x"}, "a/*": {"a/b", "a/b/c"}, "a/b/*": {"a/b/c"}, "x/*": nil,
-	} {
-		wantData(t, pattern, page(t, log, stream.Query{Topics: selection(t, pattern), After: start}).Events, want...)
-	}
-	both := page(t, log, stream.Query{Topics: selection(t, "a/*", "a/b", "x"), After: start})
-	wantData(t, "a/*, a/b and x", both.Events, "a/b", "a/b/c", "x")
 }

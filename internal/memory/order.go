@@ -1,0 +1,87 @@
+package memory
+
+import (
+	"slices"
+
+	"iris-broadcast/internal/stream"
+)
+
+// blockSize is how many entries a block of the order has at most.
+const blockSize = 512
+
+// order is all entries in the log's order, in blocks. Those that were removed stay where they are until most of their
+// block is gone.
+type order struct{ blocks []*block }
+
+type block struct {
+	entries []*entry // oldest first, never empty
+	live    int      // of entries
+}
+
+func (o *order) push(e *entry) {
+	last := len(o.blocks) - 1
+	if last < 0 || len(o.blocks[last].entries) == blockSize {
+		o.blocks = append(o.blocks, &block{})
+		last++
+	}
+	b := o.blocks[last]
+	b.entries, b.live, e.block = append(b.entries, e), b.live+1, b
+}
+
+// remove takes an entry out. A block of which a quarter is left is packed, and joins the one before it if that has
+// room, so that there are never many more blocks, or dead entries, than what is kept needs.
+func (o *order) remove(e *entry) {
+	b := e.block
+	e.block = nil
+	b.live--
+	if 4*b.live > len(b.entries) || len(b.entries) < blockSize && b == o.blocks[len(o.blocks)-1] {
+		return
+	}
+	at := o.find(e.ID)
+	b.entries = slices.DeleteFunc(b.entries, func(e *entry) bool { return e.block == nil })
+	if b.live == 0 {
+		o.blocks = slices.Delete(o.blocks, at, at+1)
+		return
+	}
+	if at == 0 || len(o.blocks[at-1].entries)+b.live > blockSize/2 {
+		b.entries = slices.Clip(slices.Clone(b.entries))
+		return
+	}
+	before := o.blocks[at-1]
+	for _, e := range b.entries {
+		e.block = before
+	}
+	before.entries = append(before.entries, b.entries...)
+	before.live += b.live
+	o.blocks = slices.Delete(o.blocks, at, at+1)
+}
+
+// find is the block whose entries end at that ID or after it.
+func (o *order) find(id stream.ID) int {
+	at, _ := slices.BinarySearchFunc(o.blocks, id, func(b *block, id stream.ID) int {
+		return b.entries[len(b.entries)-1].ID.Compare(id)
+	})
+	return at
+}
+
+// search is where the first entry is that is not before id.
+func search(entries []*entry, id stream.ID) (int, bool) {
+	return slices.BinarySearchFunc(entries, id, func(e *entry, id stream.ID) int { return e.ID.Compare(id) })
+}
+
+// queue is what is kept of one topic, oldest first.
+type queue struct {
+	entries []*entry
+	gone    int // how many were removed from the front of the array behind entries
+}
+
+func (q *queue) push(e *entry) { q.entries = append(q.entries, e) }
+
+// pop removes the oldest entry.
+func (q *queue) pop() {
+	q.entries[0] = nil
+	q.entries = q.entries[1:]
+	if q.gone++; q.gone > 2*len(q.entries)+16 {
+		q.entries, q.gone = slices.Clone(q.entries), 0
+	}
+}

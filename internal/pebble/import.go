@@ -1,0 +1,150 @@
+package pebble
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	lsm "github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"iris-broadcast/internal/stream"
+)
+
+// Import makes a store of events that have their IDs already, which next gives one after the other and io.EOF after the
+// last, and puts it in the place of a store without any events, or where there is none. All of them are imported, or
+// nothing is changed. Nothing is known then of positions before that moment, and new IDs are above all of these.
+func Import(
+	ctx context.Context, store string, next func() (stream.Event, error), progress Progress,
+) (sum Summary, err error) {
+	p, err := takePlace(store)
+	if err != nil {
+		return sum, err
+	}
+	defer p.release()
+	head, err := p.blank()
+	if err != nil {
+		return sum, err
+	}
+	d, err := newDraft(vfs.Default, p.store+importing)
+	if err != nil {
+		return sum, err
+	}
+	err = load(ctx, d.dir, maxID(head, stream.IDAt(time.Now())), next)
+	if err == nil {
+		var found []finding
+		if sum, found, err = check(ctx, vfs.Default, d.dir, progress); err == nil && len(found) > 0 {
+			err = fmt.Errorf("what was imported cannot be read back (%v)", found[0])
+		}
+	}
+	if err != nil {
+		return sum, errors.Join(err, d.discard())
+	}
+	before, err := p.put(d)
+	if err == nil && before != "" {
+		err = os.RemoveAll(before) // there is nothing in it
+	}
+	return sum, err
+}
+
+// blank gives the head of a store without any events, and an error if there are some.
+func (p *place) blank() (head stream.ID, err error) {
+	if p.folder == nil || present(vfs.Default, p.store) != nil {
+		return head, nil
+	}
+	s, err := look(vfs.Default, p.store)
+	if err != nil {
+		return head, err
+	}
+	comments := 0
+	err = s.each(spanOf(commentKey), func([]byte, []byte) error {
+		comments++
+		return nil
+	})
+	if err = errors.Join(err, s.db.Close()); err == nil && s.ledger.Topics()+comments > 0 {
+		err = fmt.Errorf("the store %s has events or comments already; import into a new one with -store pebble:DIR", p.store)
+	}
+	return s.head, err
+}
+
+// loader fills a new store.
+type loader struct {
+	chunk
+	accounts map[stream.Topic]*stream.Account
+	last     stream.ID
+	key      []byte
+	value    []byte
+}
+
+// load makes a store of events. Its head is the last of them, or least if that is higher.
+func load(ctx context.Context, dir string, least stream.ID, next func() (stream.Event, error)) error {
+	a, err := openAlone(dir, func(o *lsm.Options) { o.DisableWAL = true }) // all is flushed at the end, or nothing is used
+	if err != nil {
+		return explain(dir, err)
+	}
+	err = a.do(ctx, func() error {
+		l := &loader{chunk: chunk{a.db, a.db.NewBatch()}, accounts: map[stream.Topic]*stream.Account{}}
+		err := l.all(ctx, least, next)
+		if err == nil {
+			err = a.db.Flush()
+		}
+		return errors.Join(err, a.db.Close())
+	})
+	if noSpace(err) {
+		err = fmt.Errorf("there was no room for all events in %s, and nothing is changed; make some (%w)", dir, err)
+	}
+	return err
+}
+
+func (l *loader) all(ctx context.Context, least stream.ID, next func() (stream.Event, error)) error {
+	for {
+		e, err := next()
+		if err == nil {
+			err = ctx.Err()
+		}
+		if errors.Is(err, io.EOF) {
+			return l.finish(maxID(least, l.last))
+		}
+		if err == nil {
+			err = l.add(e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (l *loader) add(e stream.Event) error {
+	if !l.last.Less(e.ID) {
+		return fmt.Errorf("the event %v does not come after %v", e.ID, l.last)
+	}
+	l.last = e.ID
+	size := stream.Size(e)
+	a := l.accounts[e.Topic]
+	if a == nil {
+		a = &stream.Account{Topic: e.Topic}
+		l.accounts[e.Topic] = a
+	}
+	a.Count++
+	a.Bytes += size
+	a.Newest = e.ID
+	l.key, l.value = keyOfEvent(l.key[:0], e.ID), appendEvent(l.value[:0], e)
+	_ = l.batch.Set(l.key, l.value, nil)
+	l.key, l.value = keyInTopic(l.key[:0], e.Topic, e.ID), binary.AppendUvarint(l.value[:0], uint64(size))
+	return l.do(l.batch.Set(l.key, l.value, nil))
+}
+
+// finish writes what is known of the topics, and of the log.
+func (l *loader) finish(head stream.ID) error {
+	for _, a := range l.accounts {
+		if err := l.do(l.batch.Set(keyOfRecord(nil, a.Topic), appendRecord(nil, a), nil)); err != nil {
+			return err
+		}
+	}
+	_ = l.batch.Set([]byte{stateKey}, encodeState(head, head), nil)
+	return l.batch.Commit(lsm.NoSync)
+}

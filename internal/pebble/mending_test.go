@@ -1,0 +1,103 @@
+package pebble
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"iris-broadcast/internal/stream"
+)
+
+// mendingFS calls excised when what was damaged is out of the tables, and not yet out of the books.
+type mendingFS struct {
+	*vfs.MemFS
+	asides  int
+	excised func()
+}
+
+func (f *mendingFS) RemoveAll(name string) error {
+	if strings.HasSuffix(name, "salvage") {
+		if f.asides++; f.asides == 2 {
+			f.excised()
+		}
+	}
+	return f.MemFS.RemoveAll(name)
+}
+
+// damaged is the sample with damage in a table that has events.
+func (f *sample) damaged(t *testing.T) *mendingFS {
+	t.Helper()
+	fs := &mendingFS{MemFS: copyStore(t, f.fs)}
+	names, _ := storeFiles(t, fs.MemFS)
+	largest := ""
+	var size int64
+	for _, name := range names {
+		if info, err := fs.Stat("store/" + name); err == nil && strings.HasSuffix(name, ".sst") && info.Size() > size {
+			largest, size = name, info.Size()
+		}
+	}
+	rewrite(t, fs, largest, func(data []byte) []byte {
+		data[len(data)/4] ^= 1
+		return data
+	})
+	return fs
+}
+
+func TestWhatIsSetAsideIsToldOfFromTheFirstMomentOn(t *testing.T) {
+	f := makeSample(t)
+	all := slices.DeleteFunc(slices.Clone(f.events), func(e stream.Event) bool { return e.Topic != rare })
+	q := stream.Query{Topics: stream.Select(rare), After: all[60].ID} // of which nothing has been removed
+	fs := f.damaged(t)
+	s := openOn(t, fs, "store", f.keep, f.h)
+	paged := make(chan stream.Page, 1)
+	fs.excised = func() {
+		go func() {
+			page, err := s.Page(t.Context(), q)
+			if err != nil {
+				t.Error(err)
+			}
+			paged <- page
+		}()
+		eventually(t, "the reader waits, or has read", func() bool {
+			return len(paged) > 0 || waiting("pebble.(*Store).look", "[select]") > 0
+		})
+	}
+	readAll(t, s, stream.Query{After: f.start})
+	if got := readAll(t, s, q); len(got) == len(all)-61 {
+		t.Fatal("nothing that is read here was damaged")
+	}
+	select {
+	case page := <-paged:
+		if page.Gap == nil {
+			t.Error("who reads meanwhile is told nothing")
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("who reads meanwhile waits for ever")
+	}
+	verify(t, s)
+}
+
+func TestACrashWhileSomethingIsSetAsideIsToldOf(t *testing.T) {
+	f := makeSample(t)
+	fs := f.damaged(t)
+	var crashed *vfs.MemFS
+	fs.excised = func() { crashed = copyStore(t, fs.MemFS) }
+	s := openOn(t, fs, "store", f.keep, f.h)
+	readAll(t, s, stream.Query{After: f.start})
+	if crashed == nil {
+		t.Fatal("nothing was damaged")
+	}
+	for range 2 { // and what was made good stays so
+		after := openOn(t, crashed, "store", f.keep, f.h)
+		if missing := f.missing(t, after); missing == 0 {
+			t.Error("nothing is missing")
+		}
+		verify(t, after)
+		if err := after.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

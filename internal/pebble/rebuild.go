@@ -1,0 +1,178 @@
+package pebble
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	lsm "github.com/cockroachdb/pebble/v2"
+
+	"iris-broadcast/internal/stream"
+)
+
+// rebuild makes everything else agree with the events that are left, and raises the floor above those that were lost.
+func (s *Store) rebuild(lost []keySpan) error {
+	floor := s.ledger.Floor()
+	for _, span := range lost {
+		if touches(span, eventKey) {
+			floor = maxID(floor, minID(idIn(span.to), s.ledger.Head()))
+		}
+	}
+	c := &chunk{db: s.db, batch: s.db.NewBatch()}
+	_ = c.batch.DeleteRange([]byte{topicKey}, []byte{topicKey + 1}, nil) // it may have events that are lost
+	accounts, err := s.count(func(topic stream.Topic, id stream.ID, size int64) (keep bool, err error) {
+		if was := s.ledger.Account(topic); was == nil || !was.Removed.Less(id) { // its removal was lost
+			return false, c.do(c.batch.Delete(keyOfEvent(nil, id), nil))
+		}
+		return true, c.do(c.batch.Set(keyInTopic(nil, topic, id), binary.AppendUvarint(nil, uint64(size)), nil))
+	})
+	if err != nil {
+		return err
+	}
+	fresh := s.ledger.Fresh(floor)
+	for topic, a := range accounts {
+		fresh.Load(*a, s.ledger.Account(topic).Removed)
+	}
+	if err := s.rewrite(c, fresh); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.ledger = fresh
+	s.mu.Unlock()
+	clear(s.fronts)
+	return s.rebuildBoard(lost)
+}
+
+// rescue mends a store whose state, records or voids cannot be read at its start.
+func (s *Store) rescue(keep stream.Retention, why error) error {
+	lost, err := s.salvaged(extent(why))
+	if err != nil || len(lost) == 0 {
+		return fmt.Errorf("%w: %w", errDamaged, why)
+	}
+	return s.reload(keep, lost)
+}
+
+// reload makes everything anew from the events that are left. Nothing is proved any more of what came before.
+func (s *Store) reload(keep stream.Retention, lost []keySpan) error {
+	for _, a := range lost {
+		s.note(a)
+	}
+	head := stream.IDAt(s.clock())
+	accounts, err := s.count(func(_ stream.Topic, id stream.ID, _ int64) (bool, error) {
+		head = maxID(head, id)
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	s.ledger = stream.NewLedger(keep, head, head)
+	for _, a := range accounts {
+		s.ledger.Load(*a, stream.ID{})
+	}
+	return s.rebuild(lost)
+}
+
+// count finds what there is of each topic by reading every event; keep says which of them count.
+func (s *Store) count(keep func(stream.Topic, stream.ID, int64) (bool, error)) (map[stream.Topic]*stream.Account, error) {
+	accounts := map[stream.Topic]*stream.Account{}
+	err := s.each(spanOf(eventKey), func(key, value []byte) error {
+		kept, err := parseStored(value)
+		if err != nil {
+			return err
+		}
+		topic, err := stream.ParseTopic(string(kept.topic))
+		if err != nil {
+			return errDamaged
+		}
+		id := parseID(key)
+		if wanted, err := keep(topic, id, kept.size()); err != nil || !wanted {
+			return err
+		}
+		a := accounts[topic]
+		if a == nil {
+			a = &stream.Account{Topic: topic}
+			accounts[topic] = a
+		}
+		a.Count++
+		a.Bytes += kept.size()
+		a.Newest = id
+		return nil
+	})
+	return accounts, err
+}
+
+// rewrite writes anew what a ledger knows.
+func (s *Store) rewrite(c *chunk, l *stream.Ledger) error {
+	_ = c.batch.DeleteRange([]byte{recordKey}, []byte{recordKey + 1}, nil)
+	for a := range l.Accounts("") {
+		if err := c.do(c.batch.Set(keyOfRecord(nil, a.Topic), appendRecord(nil, a), nil)); err != nil {
+			return err
+		}
+	}
+	for _, v := range l.Voids() {
+		_ = c.batch.Set(keyOfVoid(v.From), appendID(nil, v.To), nil)
+	}
+	_ = c.batch.Set([]byte{stateKey}, encodeState(l.Head(), l.Floor()), nil)
+	_ = c.batch.Delete([]byte{mendingKey}, nil)
+	return c.batch.Commit(lsm.Sync)
+}
+
+// rebuildBoard makes the comments' places and their number agree with the comments that are left.
+func (s *Store) rebuildBoard(lost []keySpan) error {
+	concerned := false
+	for _, span := range lost {
+		concerned = concerned || touches(span, commentKey) || touches(span, rankKey) || touches(span, totalKey)
+	}
+	if !concerned {
+		return nil
+	}
+	c := &chunk{db: s.db, batch: s.db.NewBatch()}
+	_ = c.batch.DeleteRange([]byte{rankKey}, []byte{rankKey + 1}, nil)
+	total := uint64(0)
+	err := s.each(spanOf(commentKey), func(_, value []byte) error {
+		comment, err := parseComment(value)
+		if err != nil {
+			return err
+		}
+		total++
+		return c.do(c.batch.Set(rank(comment), nil, nil))
+	})
+	if err != nil {
+		return err
+	}
+	_ = c.batch.Set([]byte{totalKey}, binary.AppendUvarint(nil, total), nil)
+	return c.batch.Commit(lsm.Sync)
+}
+
+// chunk is a batch that is written whenever it has become long.
+type chunk struct {
+	db    *lsm.DB
+	batch *lsm.Batch
+}
+
+func (c *chunk) do(err error) error {
+	if err != nil || c.batch.Len() < 1<<20 {
+		return err
+	}
+	if err := c.batch.Commit(lsm.NoSync); err != nil {
+		return err
+	}
+	c.batch = c.db.NewBatch()
+	return nil
+}
+
+// touches says whether a span has keys of a kind.
+func touches(span keySpan, kind byte) bool { return span.from[0] <= kind && span.to[0] >= kind }
+
+func maxID(a, b stream.ID) stream.ID {
+	if a.Less(b) {
+		return b
+	}
+	return a
+}
+
+func minID(a, b stream.ID) stream.ID {
+	if b.Less(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,89 @@
+package stream
+
+import (
+	"slices"
+	"strings"
+)
+
+// Void is a span in which a log was away: from the last event that it had when it was opened, to that moment. No
+// position of this log lies strictly between them; one that does is of a future that was lost, such as that of a file
+// in whose place an older copy was put.
+type Void struct{ From, To ID }
+
+// foreign says whether nothing is known of what came after a position: it is above the head, below the floor, or in a
+// void, so that it is not of this log, or of topics that it has forgotten.
+func (l *Ledger) foreign(q Query, head ID) bool {
+	return head.Less(q.After) || l.floor.lost(q.After, q.Told) ||
+		slices.ContainsFunc(l.voids, func(v Void) bool { return v.From.Less(q.After) && q.After.Less(v.To) })
+}
+
+// missed says whether it cannot be proved that nothing is missing after a query's position, and of what: see
+// Gap.Topics.
+func (l *Ledger) missed(q Query, head ID) (topics []string, missed bool) {
+	switch {
+	case q.Anywhere:
+		return nil, false
+	case l.foreign(q, head):
+		return q.Topics.Names(), true
+	case q.Topics.IsZero():
+		return l.lostBelow("", q)
+	}
+	for _, name := range q.Topics.Names() {
+		if l.lostOf(name, q) {
+			topics = append(topics, name)
+		}
+	}
+	return topics, topics != nil
+}
+
+// lostOf says whether a topic, or one that a pattern takes, has lost something after the query's position.
+func (l *Ledger) lostOf(name string, q Query) (lost bool) {
+	prefix, isPattern := strings.CutSuffix(name, "*")
+	if !isPattern {
+		a := l.topics[Topic{name}]
+		return a != nil && a.lost(q.After, q.Told)
+	}
+	pattern := Pattern{prefix}
+	l.names.below(prefix, func(s *shelf) bool { return s.lost(q.After, q.Told) }, func(a *Account) bool {
+		lost = a.lost(q.After, q.Told) && pattern.Match(a.Topic)
+		return !lost
+	})
+	return lost
+}
+
+// lostBelow names the topics below a prefix that have lost something after the query's position; none if they are many.
+func (l *Ledger) lostBelow(prefix string, q Query) (topics []string, missed bool) {
+	l.names.below(prefix, func(s *shelf) bool { return s.lost(q.After, q.Told) }, func(a *Account) bool {
+		if a.lost(q.After, q.Told) {
+			topics, missed = append(topics, a.Topic.name), true
+		}
+		return len(topics) <= MaxTopics
+	})
+	if len(topics) > MaxTopics {
+		topics = nil
+	}
+	return topics, missed
+}
+
+// removed is the highest position of anything that was removed.
+func (l *Ledger) removed() ID {
+	highest := l.floor.Removed
+	for _, s := range l.names.shelves {
+		highest = highest.max(s.Removed)
+	}
+	return highest
+}
+
+// Concerned are the names and patterns of a selection that a follower's gap concerns.
+func (g Gap) Concerned(s Selection) []string {
+	if len(g.Topics) == 0 {
+		return s.Names()
+	}
+	keys := map[string]bool{}
+	for _, name := range g.Topics {
+		for key := range (Topic{name}).Keys {
+			keys[key] = true
+		}
+	}
+	return slices.DeleteFunc(s.Names(), func(name string) bool { return !keys[strings.TrimSuffix(name, "*")] })
+}
