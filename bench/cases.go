@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"iris-broadcast/bench/internal/procfs"
@@ -230,10 +229,4 @@ func one(ctx context.Context, t *trial) error {
 	b.delays(w)
 	b.losses(missing, w)
 	return err
-}
-
-// describeMachine is the machine of a run, as a reader of its table wants to know it.
-func describeMachine() string {
-	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	return machine(string(release))
 }

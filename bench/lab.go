@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"iris-broadcast/bench/internal/figures"
 )
 
 // lab runs trials: each case, in each round, on each server.
@@ -56,7 +58,7 @@ func (l *lab) close() { os.RemoveAll(l.dir) }
 // next one, and each round begins with another server, so that what the machine
 // does meanwhile meets them all.
 func (l *lab) run(ctx context.Context) *results {
-	all := &results{Machine: describeMachine(), Quick: l.options.quick, Rounds: l.options.rounds, Skipped: l.skipped}
+	all := &results{Machine: figures.Machine(), Quick: l.options.quick, Rounds: l.options.rounds, Skipped: l.skipped}
 	began := time.Now()
 	for round := range l.options.rounds {
 		for _, c := range cases {

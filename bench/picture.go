@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"iris-broadcast/bench/internal/chart"
+	"iris-broadcast/bench/internal/figures"
 )
 
 //go:embed picture.tmpl
@@ -79,7 +80,7 @@ func (r *results) barChart(c testCase, m metric) (bars chart.Bars, ok bool) {
 		if !has || !m.chart {
 			continue
 		}
-		bars.Bars = append(bars.Bars, chart.Bar{Name: server, Class: colour(server), Value: s.median, Min: s.min, Max: s.max, Label: significant(s.median)})
+		bars.Bars = append(bars.Bars, chart.Bar{Name: server, Class: colour(server), Value: s.Median, Min: s.Min, Max: s.Max, Label: figures.Significant(s.Median)})
 	}
 	return bars, len(bars.Bars) > 0
 }
@@ -105,8 +106,8 @@ func (r *results) growthChart() (lines chart.Lines, ok bool) {
 		line := chart.Line{Name: server, Class: colour(server)}
 		for _, n := range growthSizes {
 			if s, has := r.of("growth", server, growthMetric(n)); has {
-				line.Points = append(line.Points, chart.Point{X: float64(n), Y: s.median})
-				most = max(most, s.median)
+				line.Points = append(line.Points, chart.Point{X: float64(n), Y: s.Median})
+				most = max(most, s.Median)
 			}
 		}
 		lines.Lines = append(lines.Lines, line)

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+
+	"iris-broadcast/bench/internal/figures"
 )
 
 // ratio is a median over a median.
@@ -65,7 +67,7 @@ func row(title string, v float64, lessIsMore bool) string {
 	if lessIsMore {
 		better = "below 1"
 	}
-	return fmt.Sprintf("| %s | %s | %s |", title, significant(v), better)
+	return fmt.Sprintf("| %s | %s | %s |", title, figures.Significant(v), better)
 }
 
 func (r *results) quotient(q ratio) (v float64, ok bool) {
@@ -77,12 +79,12 @@ func (r *results) quotient(q ratio) (v float64, ok bool) {
 func (r *results) median(f figure, lessIsMore bool) (v float64, ok bool) {
 	if f.server != bestPeer {
 		s, ok := r.of(f.testCase, f.server, f.metric)
-		return s.median, ok
+		return s.Median, ok
 	}
 	for _, server := range goPeers {
 		s, has := r.of(f.testCase, server, f.metric)
-		if has && (!ok || (s.median < v) == lessIsMore) {
-			v, ok = s.median, true
+		if has && (!ok || (s.Median < v) == lessIsMore) {
+			v, ok = s.Median, true
 		}
 	}
 	return v, ok

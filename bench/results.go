@@ -5,14 +5,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"os"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"iris-broadcast/bench/internal/figures"
 )
 
 // results is all trials of a run.
@@ -46,27 +43,15 @@ func readResults(files []string) (*results, error) {
 	return all, nil
 }
 
-// spread is a metric over the rounds.
-type spread struct{ median, min, max float64 }
-
 // of is the spread of a metric; ok is false if no trial has it.
-func (r *results) of(testCase, server, metric string) (s spread, ok bool) {
+func (r *results) of(testCase, server, metric string) (s figures.Spread, ok bool) {
 	var values []float64
 	for _, t := range r.Trials {
 		if v, has := t.Values[metric]; has && t.Case == testCase && t.Server == server {
 			values = append(values, v)
 		}
 	}
-	if len(values) == 0 {
-		return spread{}, false
-	}
-	slices.Sort(values)
-	middle := len(values) / 2
-	s = spread{values[middle], values[0], values[len(values)-1]}
-	if len(values)%2 == 0 {
-		s.median = (values[middle-1] + values[middle]) / 2
-	}
-	return s, true
+	return figures.Of(values)
 }
 
 // servers is those that ran a case, in the usual order.
@@ -77,41 +62,6 @@ func (r *results) servers(testCase string) (names []string) {
 		}
 	}
 	return names
-}
-
-// significant writes v with three significant digits, and whole numbers whole, with
-// commas between thousands.
-func significant(v float64) string {
-	switch size := math.Abs(v); {
-	case math.IsNaN(v) || math.IsInf(v, 0):
-		return "–"
-	case size >= 100:
-		return thousands(int64(math.Round(v)))
-	case size == math.Trunc(size):
-		return strconv.Itoa(int(v))
-	case size >= 10:
-		return strconv.FormatFloat(v, 'f', 1, 64)
-	case size >= 1:
-		return strconv.FormatFloat(v, 'f', 2, 64)
-	}
-	return strconv.FormatFloat(v, 'f', 3, 64)
-}
-
-func thousands(n int64) string {
-	if n < 0 {
-		return "-" + thousands(-n)
-	}
-	if n < 1000 {
-		return strconv.FormatInt(n, 10)
-	}
-	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
-}
-
-func (s spread) String() string {
-	if s.min == s.max {
-		return significant(s.median)
-	}
-	return fmt.Sprintf("%s (%s..%s)", significant(s.median), significant(s.min), significant(s.max))
 }
 
 // markdown writes the tables: medians over the rounds, and min..max.
@@ -176,11 +126,4 @@ func (r *results) notes(testCase string) (lines []string) {
 		}
 	}
 	return lines
-}
-
-func machine(release string) string {
-	var info unix.Sysinfo_t
-	unix.Sysinfo(&info)
-	return fmt.Sprintf("Machine: %d CPUs, %.0f GiB, Linux %s, %s; load and server share it.",
-		runtime.NumCPU(), float64(info.Totalram)*float64(info.Unit)/(1<<30), strings.TrimSpace(release), runtime.Version())
 }

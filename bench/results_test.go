@@ -54,14 +54,6 @@ func TestThePictureIsWellFormed(t *testing.T) {
 	}
 }
 
-func TestFiguresHaveThreeDigits(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", 0.0421: "0.042", 1.234: "1.23", 7: "7", 12.34: "12.3", 123.4: "123", 1234567: "1,234,567", -1500: "-1,500"} {
-		if got := significant(v); got != want {
-			t.Errorf("%v: %s, want %s", v, got, want)
-		}
-	}
-}
-
 func TestAWrongCommandLineSaysWhatWouldBeRight(t *testing.T) {
 	for line, want := range map[string]string{
 		"-cases none":     `-cases: there is no "none": want some of steady,flat`,
@@ -101,8 +93,8 @@ func TestEachCaseIsShownFromTheLastFileThatHasIt(t *testing.T) {
 		testCase, server, metric string
 		value                    float64
 	}{{"one", "ours", "p50", 5}, {"flat", "ours", "rate", 3}, {"flat", "floor", "rate", 4}} {
-		if got, ok := all.of(want.testCase, want.server, want.metric); !ok || got.median != want.value {
-			t.Errorf("%+v: got %v", want, got.median)
+		if got, ok := all.of(want.testCase, want.server, want.metric); !ok || got.Median != want.value {
+			t.Errorf("%+v: got %v", want, got.Median)
 		}
 	}
 	if _, ok := all.of("one", "floor", "p50"); ok {

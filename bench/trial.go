@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"iris-broadcast/bench/internal/figures"
 	"iris-broadcast/bench/internal/loadgen"
 	"iris-broadcast/bench/internal/procfs"
 )
@@ -45,7 +46,7 @@ func (t *trial) note(format string, args ...any) {
 func (t *trial) line() string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(t.Values)) {
-		fmt.Fprintf(&b, " %s=%s", name, significant(t.Values[name]))
+		fmt.Fprintf(&b, " %s=%s", name, figures.Significant(t.Values[name]))
 	}
 	for _, note := range t.Notes {
 		fmt.Fprintf(&b, " [%s]", note)

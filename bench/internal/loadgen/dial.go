@@ -64,6 +64,7 @@ func (c *Client) connect(to unix.Sockaddr) (err error) {
 	}
 	c.state = connecting
 	c.parser.reset()
+	c.parser.rising = c.pool.Rising
 	c.check.AnyStart = c.AnyStart
 	if c.fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0); err != nil {
 		return fmt.Errorf("open a socket: %w", err)

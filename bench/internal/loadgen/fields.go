@@ -84,9 +84,28 @@ func field(line []byte, name string) (value []byte, ok bool) {
 
 // dispatch ends a block; an id counts also without data.
 func (p *parser) dispatch(event func(s Stamp, stamped bool)) {
+	p.fell = p.rising && p.hasData && !below(p.lastID, p.id)
 	p.lastID = append(p.lastID[:0], p.id...)
 	if p.hasData {
 		event(p.stamp, p.stamped)
 		p.hasData, p.stamped = false, false
 	}
+}
+
+// below compares two ids of the form <ms>-<sequence>, numbers without leading zeros.
+// Every id is above none at all.
+func below(a, b []byte) bool {
+	aMs, aSequence, _ := bytes.Cut(a, []byte("-"))
+	bMs, bSequence, _ := bytes.Cut(b, []byte("-"))
+	if order := compareDigits(aMs, bMs); order != 0 {
+		return order < 0
+	}
+	return compareDigits(aSequence, bSequence) < 0
+}
+
+func compareDigits(a, b []byte) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return bytes.Compare(a, b)
 }

@@ -40,6 +40,8 @@ type parser struct {
 	lastID []byte // what a client sends when it comes back
 	retry  time.Duration
 	full   bool // the server said ": full"
+	rising bool // see Pool.Rising
+	fell   bool // the event's id was not above the one before
 
 	stamp   Stamp // of the block being read
 	hasData bool

@@ -134,3 +134,12 @@ func BenchmarkFeed(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)*1000/b.Elapsed().Seconds(), "events/s")
 }
+
+func TestIDsAreComparedAsNumbers(t *testing.T) {
+	for _, pair := range [][2]string{{"", "1-0"}, {"9-5", "10-0"}, {"10-9", "10-10"}, {"10-9", "11-0"}} {
+		a, b := []byte(pair[0]), []byte(pair[1])
+		if !below(a, b) || below(b, a) || below(a, a) {
+			t.Errorf("%q is not below %q, or the other way round", a, b)
+		}
+	}
+}

@@ -23,6 +23,7 @@ type Pool struct {
 
 	PerSecond int    // connections begun a second at most, 0 for as many as go
 	Host      string // the Host header; host:port from NewPool on
+	Rising    bool   // ids are <ms>-<sequence>, and each is to be above the one before; see Stats.Fallen
 	Since     int64  // Unix time in nanoseconds: stamps planned before it are of another trial
 
 	// Reconnect says whether clients that the server ends come back by themselves,

@@ -14,6 +14,7 @@ type Stats struct {
 	Stamped   uint64 // published by this package, each time that they came
 	Doubled   uint64 // of those, that had come before
 	Reordered uint64 // of those, that came behind later ones
+	Fallen    uint64 // events of any kind whose id was not above the one before, with Pool.Rising
 	Ended     uint64 // streams that the server ended
 	Delay     *hdrhistogram.Histogram
 }
@@ -23,6 +24,7 @@ func (s *Stats) add(other Stats) {
 	s.Stamped += other.Stamped
 	s.Doubled += other.Doubled
 	s.Reordered += other.Reordered
+	s.Fallen += other.Fallen
 	s.Ended += other.Ended
 	s.Delay.Merge(other.Delay)
 }
@@ -64,6 +66,9 @@ func NewLedger(topics, publishers int) *Ledger {
 func (l *Ledger) at(topic, publisher int) *atomic.Uint32 {
 	return &l.counts[topic*l.publishers+publisher]
 }
+
+// Note enters that a publisher has published its next event on a topic.
+func (l *Ledger) Note(topic, publisher int) { l.at(topic, publisher).Add(1) }
 
 // Published is how many events have been published on all topics.
 func (l *Ledger) Published() (n uint64) {

@@ -19,6 +19,7 @@ func (c *Client) stream() {
 	}
 	c.state = waiting
 	c.parser.reset()
+	c.parser.rising = c.pool.Rising
 	c.check.AnyStart = c.AnyStart
 	lastID := string(c.parser.lastID)
 	c.loop.mu.Unlock()

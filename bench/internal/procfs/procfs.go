@@ -71,6 +71,33 @@ func Memory(pids []int) (sum int64) {
 	return sum
 }
 
+// Peak is the most memory that the process has had resident, in bytes, since its start or ResetPeak.
+func Peak(pid int) int64 {
+	n, _ := kilobytes(fmt.Sprintf("/proc/%d/status", pid), "VmHWM:")
+	return n << 10
+}
+
+// ResetPeak has Peak begin anew.
+func ResetPeak(pid int) error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
+}
+
+// Written is how many bytes the process has had the kernel write to disks, or will have: whole
+// pages, when they become dirty. It can be asked until the process has been waited for.
+func Written(pid int) (int64, error) {
+	name := fmt.Sprintf("/proc/%d/io", pid)
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if value, ok := strings.CutPrefix(line, "write_bytes:"); ok {
+			return strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("%s has no write_bytes", name)
+}
+
 func kilobytes(name, key string) (n int64, ok bool) {
 	b, err := os.ReadFile(name)
 	if err != nil {
