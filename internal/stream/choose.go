@@ -12,11 +12,12 @@ func (l *Ledger) choose(q Query) (topics []Account, whole bool) {
 	if q.Topics.IsZero() || slices.Contains(q.Topics.Patterns, Pattern{}) {
 		return nil, true
 	}
-	found := latest{most: max(MaxTopics, q.Newest)}
+	found := latest{most: max(MaxTopics, q.Newest), until: q.Until}
 	for i, pattern := range q.Topics.Patterns {
 		earlier := Selection{Patterns: q.Topics.Patterns[:i]}
 		l.names.latest(pattern, q.After, &found, func(t Topic) bool { return !earlier.Match(t) })
-		if found.over && q.Newest == 0 {
+		many := found.over || len(found.accounts)+len(found.beyond) > found.most
+		if many && q.Newest == 0 || len(found.beyond) > MaxPage {
 			return nil, true
 		}
 	}
@@ -26,7 +27,7 @@ func (l *Ledger) choose(q Query) (topics []Account, whole bool) {
 			topics = append(topics, *a)
 		}
 	}
-	for _, a := range found.accounts {
+	for _, a := range slices.Concat(found.accounts, found.beyond) {
 		topics = append(topics, *a)
 	}
 	return topics, false
@@ -60,9 +61,17 @@ type latest struct {
 	accounts []*Account
 	most     int
 	over     bool // there were more
+
+	// Of beyond, something is above until, such as what is not durable yet: how new the rest is, nobody knows.
+	beyond []*Account
+	until  ID
 }
 
 func (h *latest) add(a *Account) {
+	if h.until.Less(a.Newest) {
+		h.beyond = append(h.beyond, a)
+		return
+	}
 	if len(h.accounts) == h.most {
 		h.over = true
 		if a.Newest.Less(h.accounts[0].Newest) {
