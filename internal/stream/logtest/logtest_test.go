@@ -317,7 +317,7 @@ const which = "BROADCAST_TEST_BROKEN_LOG"
 func TestABrokenLog(t *testing.T) {
 	name := os.Getenv(which)
 	if name == "" {
-		t.Skip("TestABrokenLogFails runs it")
+		return
 	}
 	logtest.Hurry()
 	logtest.Run(t, logtest.PerTopic, func(_ *testing.T, keep stream.Retention) stream.Log {
