@@ -3,6 +3,7 @@ package pebble
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ func TestAStoreHasWhatItAcknowledgedAfterACrashAtAnyMoment(t *testing.T) {
 	}
 	a := &acked{events: map[string][]stream.Event{}, comments: map[string]bool{}}
 	rng := rand.New(rand.NewPCG(7, 8))
-	for crash := range 40 {
+	for crash := range crashes() {
 		before, most := a.count(), rng.IntN(100)
 		var publishers sync.WaitGroup
 		for p := range 8 {
@@ -158,4 +159,12 @@ func afterCrashOf(t *testing.T, fs vfs.FS, keep stream.Retention, events map[str
 	if len(comments) > 0 {
 		t.Errorf("%d comments are gone", len(comments))
 	}
+}
+
+// crashes is how often there is a look at the disk.
+func crashes() int {
+	if os.Getenv("BROADCAST_TEST_LONG") != "" {
+		return 100
+	}
+	return 12
 }

@@ -96,10 +96,10 @@ func readAll(t *testing.T, s *Store, q stream.Query) (all []stream.Event) {
 	return all
 }
 
-// TestAStoreWithAFlippedBitServesNothingWrongAndMissesNothingSilently is about 20 places, or 1,000 with
+// TestAStoreWithAFlippedBitServesNothingWrongAndMissesNothingSilently is about 10 places, or 1,000 with
 // BROADCAST_TEST_LONG.
 func TestAStoreWithAFlippedBitServesNothingWrongAndMissesNothingSilently(t *testing.T) {
-	flips := 20
+	flips := 10
 	if os.Getenv("BROADCAST_TEST_LONG") != "" {
 		flips = 1000
 	}
