@@ -14,7 +14,7 @@ import (
 func BenchmarkPublish(b *testing.B) {
 	for _, stalled := range []int{0, 1} {
 		b.Run(fmt.Sprintf("clients=100/stalled=%d", stalled), func(b *testing.B) {
-			s := serve(b, "-demo=false", "-max-pending", "1GiB", "-stall", "1h", "-drain", "100ms")
+			s := serve(b, "-max-pending", "1GiB", "-stall", "1h", "-drain", "100ms")
 			for range stalled {
 				s.raw("GET /events/news HTTP/1.1\r\nHost: localhost\r\n\r\n")
 			}
@@ -45,7 +45,7 @@ func BenchmarkPublish(b *testing.B) {
 
 // BenchmarkAppend measures Log.Append in memory, without HTTP: 100 bytes, one follower that only counts.
 func BenchmarkAppend(b *testing.B) {
-	s := serve(b, "-demo=false")
+	s := serve(b)
 	event := stream.Event{Topic: stream.MustTopic("news"), Data: strings.Repeat("x", 100)}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

@@ -32,7 +32,7 @@ func TestEventsArriveInOrderWithTheirIDs(t *testing.T) {
 
 func TestTheDemoSpeaksEveryTwoSeconds(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
+	s := serve(t, "-demo")
 	r := s.listen("/events", "")
 	var last int64
 	for range 2 {
@@ -162,7 +162,7 @@ func TestANewlineInAPayloadForgesNothing(t *testing.T) {
 }
 
 func TestSlowClientIsDroppedAndOthersAreNot(t *testing.T) {
-	s := serve(t, "-stall", "10s", "-demo=false")
+	s := serve(t, "-stall", "10s")
 	const others, size = 100, 4 << 10
 	payload := strings.Repeat("x", size-8)
 	s.raw("GET /events/news HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -294,7 +294,7 @@ func TestTheEleventhClientGetsInWhenOneLeaves(t *testing.T) {
 
 func TestAClientThatReadsSlowlyAndSteadilyIsKept(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "-stall", "2s", "-demo=false")
+	s := serve(t, "-stall", "2s")
 	const events, size = 200, 60_000 // more than the system would hold for a connection
 	for range events {
 		s.publish("news", strings.Repeat("x", size))

@@ -41,7 +41,7 @@ func (s *site) get(method, path string, headers ...string) (*http.Response, stri
 const script = "/public/js/broadcast.js"
 
 func TestFilesAndPagesAreCompressedForWhoWantsIt(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	for _, path := range []string{script, "/public/css/site.css", "/mini", "/", "/comments"} {
 		_, plain := s.get("GET", path)
 		for accept, want := range map[string]string{
@@ -65,7 +65,7 @@ func TestFilesAndPagesAreCompressedForWhoWantsIt(t *testing.T) {
 }
 
 func TestAFileThatTheClientHasIsNotSentAgain(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	plain, _ := s.get("GET", script)
 	short, _ := s.get("GET", script, "Accept-Encoding: gzip")
 	tags := map[string]string{"identity": plain.Header.Get("ETag"), "gzip": short.Header.Get("ETag")}
@@ -92,7 +92,7 @@ func TestAFileThatTheClientHasIsNotSentAgain(t *testing.T) {
 }
 
 func TestAPartOfAFileIsOfTheFileAsItIs(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	plain, whole := s.get("GET", script)
 	short, _ := s.get("GET", script, "Accept-Encoding: gzip")
 	part, body := s.get("GET", script, "Accept-Encoding: gzip", "Range: bytes=10-19")
@@ -106,7 +106,7 @@ func TestAPartOfAFileIsOfTheFileAsItIs(t *testing.T) {
 }
 
 func TestEveryPublicFileHasATypeAndATag(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	err := fs.WalkDir(sub("public"), ".", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

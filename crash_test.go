@@ -9,12 +9,12 @@ import (
 
 func TestARestartGoesOnWithoutAGap(t *testing.T) {
 	store := "pebble:" + filepath.Join(t.TempDir(), "data")
-	first := serve(t, "-demo=false", "-store", store)
+	first := serve(t, "-store", store)
 	last := first.publish("news", "one")
 	first.publish("news", "two")
 	first.answer("POST", "/api/v1/comments", `{"content":"kept"}`)
 	first.stop()
-	second := serve(t, "-demo=false", "-store", store)
+	second := serve(t, "-store", store)
 	r := second.listen("/events/news", last.String())
 	second.publish("news", "three")
 	r.want("two", "three")
@@ -28,7 +28,7 @@ func TestAFileThatIsRemovedStopsWritersAndNotReaders(t *testing.T) {
 		t.Skip("Windows removes no file that is open; run this on Linux or macOS")
 	}
 	file := filepath.Join(t.TempDir(), "data")
-	s := serve(t, "-demo=false", "-store", "pebble:"+file)
+	s := serve(t, "-store", "pebble:"+file)
 	before := s.listen("/events/news", "")
 	s.waitFor(1)
 	s.publish("news", "kept")

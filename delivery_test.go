@@ -28,7 +28,7 @@ func takenOver(t *testing.T) {
 func TestAnIdleStreamTakesNoGoroutine(t *testing.T) {
 	takenOver(t)
 	noLeak(t, func() {
-		s := serve(t, "-demo=false")
+		s := serve(t)
 		before := runtime.NumGoroutine()
 		for range 100 {
 			s.raw("GET /events/news HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -41,7 +41,7 @@ func TestAnIdleStreamTakesNoGoroutine(t *testing.T) {
 
 func TestTheHeadIsTheSameHoweverTheStreamIsServed(t *testing.T) {
 	takenOver(t)
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	head := func(closes bool) http.Header {
 		r := s.listen("/events/news", "")
 		defer r.leave()
@@ -71,7 +71,7 @@ func TestTheHeadIsTheSameHoweverTheStreamIsServed(t *testing.T) {
 }
 
 func TestAClientThatClosesIsNoticedWithinASecond(t *testing.T) {
-	s := serve(t, "-demo=false", "-heartbeat", "30s")
+	s := serve(t, "-heartbeat", "30s")
 	for range 20 {
 		conn, body := s.raw("GET /events/news HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		if _, err := body.ReadString('\n'); err != nil {
@@ -89,7 +89,7 @@ func TestAClientThatClosesIsNoticedWithinASecond(t *testing.T) {
 
 func TestAClientClosedAtAnyPointLeavesNothing(t *testing.T) {
 	noLeak(t, func() {
-		s := serve(t, "-demo=false")
+		s := serve(t)
 		s.publish("news", "first")
 		before := openFiles(t)
 		const request = "GET /events/news?since=all HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -129,7 +129,7 @@ func TestAClientClosedAtAnyPointLeavesNothing(t *testing.T) {
 }
 
 func TestNothingThatAClientSendsTakesTheTailAway(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	conn, body := s.raw("GET /events/news HTTP/1.0\r\n\r\n")
 	s.waitFor(1)
 	ended := make(chan error, 1)
@@ -183,7 +183,7 @@ func sink(body *bufio.Reader, data string, times int) error {
 
 func TestADeliveryAllocatesNothing(t *testing.T) {
 	takenOver(t)
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	const clients, events = 200, 1000
 	data := strings.Repeat("x", 100)
 	var bodies []*bufio.Reader
@@ -220,7 +220,7 @@ func TestADeliveryAllocatesNothing(t *testing.T) {
 }
 
 func TestASlowClientGetsWhatItMissedWhenItReadsAgain(t *testing.T) {
-	s := serve(t, "-demo=false", "-stall", "1h", "-max-pending", "64MiB")
+	s := serve(t, "-stall", "1h", "-max-pending", "64MiB")
 	_, body := s.raw("GET /events/news HTTP/1.0\r\n\r\n")
 	s.waitFor(1)
 	const events = 500

@@ -32,7 +32,7 @@ func wantGap(t *testing.T, m sse.Message, since string, next stream.ID, topics .
 
 func TestAGapTellsOfWhatWasRemoved(t *testing.T) {
 	for _, form := range []string{"", "&envelope=1"} {
-		s := serve(t, "-demo=false", "-keep-events", "2")
+		s := serve(t, "-keep-events", "2")
 		var ids []stream.ID
 		for i := range 5 {
 			ids = append(ids, s.publish("a", fmt.Sprint(i)))
@@ -63,7 +63,7 @@ func TestAGapTellsOfWhatWasRemoved(t *testing.T) {
 
 func TestAGapIsSentAgainUntilItHasArrived(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "-demo=false", "-keep-events", "1", "-heartbeat", "100ms")
+	s := serve(t, "-keep-events", "1", "-heartbeat", "100ms")
 	old, last := s.publish("a", "0"), stream.ID{}
 	for range 3 {
 		last = s.publish("a", "x")
@@ -88,7 +88,7 @@ func TestAGapIsSentAgainUntilItHasArrived(t *testing.T) {
 }
 
 func TestAPositionOfAnotherLogIsAGapAndThenLive(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	head := s.publish("a", "before")
 	for since, path := range map[string]string{
 		"9999999999999-0": "/events?topic=a&topic=b/*", "no id at all": "/events?topic=a&topic=b/*", "5": "/events?topic=a&topic=b/*&envelope=1",
@@ -111,7 +111,7 @@ func TestAPositionOfAnotherLogIsAGapAndThenLive(t *testing.T) {
 }
 
 func TestBelowTheFloorIsAGapForAllTopics(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	start, _ := s.log.Head(t.Context())
 	first := s.publish("a", "0")
 	wantGap(t, s.listen("/events?topic=a&topic=never&topic=*", "0-0").next(), "0-0", first, "a", "never", "*")
@@ -137,7 +137,7 @@ func TestNoGapIsSentWithoutCause(t *testing.T) {
 		{"/events?topic=quiet&topic=busy&last=3", "", "0 kept end"},
 		{"/events/busy", "", ""},
 	} {
-		s := serve(t, "-demo=false", "-keep-events", "2")
+		s := serve(t, "-keep-events", "2")
 		start, _ := s.log.Head(t.Context())
 		ids := map[string]stream.ID{"": {}, "start": start, "quiet": s.publish("quiet", "0")}
 		for range 10 {
@@ -159,7 +159,7 @@ func TestNoGapIsSentWithoutCause(t *testing.T) {
 }
 
 func TestAGapIsToldOnceAlsoWhenCatchingUpTakesManyPages(t *testing.T) {
-	s := serve(t, "-demo=false", "-keep-events", "600")
+	s := serve(t, "-keep-events", "600")
 	start, _ := s.log.Head(t.Context())
 	for topic, n := range map[string]int{"a": 590, "b": 800} { // b loses 200
 		events := make([]stream.Event, n)

@@ -134,7 +134,7 @@ func (h *hammer) check(s *stayer) {
 
 func TestEveryClientThatStaysGetsEveryEventOnceInOrder(t *testing.T) {
 	noLeak(t, func() {
-		h := &hammer{site: serve(t, "-demo=false"), published: map[string][]stream.ID{}}
+		h := &hammer{site: serve(t), published: map[string][]stream.ID{}}
 		for i := range 20 {
 			h.topics = append(h.topics, fmt.Sprint("a/", i), fmt.Sprint("b/", i))
 		}
@@ -191,7 +191,7 @@ func TestAClientCutOffAtAnyByteMissesNothing(t *testing.T) {
 	for _, form := range []string{"", "&envelope=1"} {
 		t.Run(form, func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, "-demo=false", "-keep-events", "1000000")
+			s := serve(t, "-keep-events", "1000000")
 			head, err := s.log.Head(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -252,7 +252,7 @@ func openFiles(t *testing.T) int {
 
 func TestTenThousandConnectsLeaveNothing(t *testing.T) {
 	noLeak(t, func() {
-		s := serve(t, "-demo=false")
+		s := serve(t)
 		s.listen("/events/news", "").leave() // whatever is made once is made now
 		s.waitFor(0)
 		before := openFiles(t)

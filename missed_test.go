@@ -181,7 +181,7 @@ func TestWhatAFollowerMissedIsToldToWhomItConcerns(t *testing.T) {
 	keep := logtest.Generous
 	keep.Events = 3
 	log := newCutOff(keep)
-	s := serveLog(t, log, "-demo=false")
+	s := serveLog(t, log)
 	kept, last := numbered("a/kept", 0, 2), numbered("a/lost", 17, 20)
 	streams := listenAll(s,
 		listener{path: "/events?topic=a/lost", topics: []string{"a/lost"}, data: last},
@@ -265,7 +265,7 @@ func TestOfForgottenTopicsEveryStreamIsTold(t *testing.T) {
 	keep := logtest.Generous
 	keep.Bytes = 16 << 10
 	log := newCutOff(keep)
-	s := serveLog(t, log, "-demo=false")
+	s := serveLog(t, log)
 	streams := listenAll(s, listener{path: "/events?topic=a/lost", topics: []string{"a/lost"}},
 		listener{path: "/events?topic=b/*&topic=quiet", topics: []string{"quiet", "b/*"}})
 	since, _ := log.Head(t.Context())
@@ -290,7 +290,7 @@ func TestAClientThatHasReadBeforeTheFollowerIsBackIsTold(t *testing.T) {
 	keep := logtest.Generous
 	keep.Events = 3
 	log := newCutOff(keep)
-	s := serveLog(t, log, "-demo=false")
+	s := serveLog(t, log)
 	since, _ := log.Head(t.Context())
 	witness := listenAll(s, listener{path: "/events?topic=*", topics: []string{"*"}})[0]
 	came := make(chan *reader, 1)

@@ -37,7 +37,7 @@ func (s *site) answer(method, path, body string, headers ...string) (status int,
 }
 
 func TestAuditsFollowTheProtocol(t *testing.T) {
-	s := serve(t, "-demo=false", "-max-data", "1KiB")
+	s := serve(t, "-max-data", "1KiB")
 	problem := map[string]string{"Content-Type": "application/problem+json"}
 	const path = "POST /api/v1/audits"
 	for _, e := range []exchange{
@@ -82,7 +82,7 @@ func TestAuditsFollowTheProtocol(t *testing.T) {
 }
 
 func TestTheAuditLoopWorksAsItStands(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	r := s.listen("/api/v1/audits", "")
 	s.waitFor(1)
 	loop := `for i in $(seq 1 10); do curl -i -X POST -d "{\"id\": \"$i\"}" http://localhost:8080/api/v1/audits; done`
@@ -117,7 +117,7 @@ func (s *site) audits(query string) (ids, next string) {
 }
 
 func TestListFiltersAndExportsAgree(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	for i, actor := range []string{"ann", "bob", "ann", "bob", "ann", "=cmd"} {
 		body := fmt.Sprintf(`{"id":"%d","actor":%q,"action":"a%d","details":"x,\"y\"\n"}`, i, actor, i%2)
 		if status, fields, _ := s.answer("POST", "/api/v1/audits", body); status != 201 {
@@ -183,7 +183,7 @@ func (s *site) export(query, format string) (ids string) {
 }
 
 func TestCommentsFollowTheProtocol(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	problem := map[string]string{"Content-Type": "application/problem+json"}
 	const path = "POST /api/v1/comments"
 	for _, e := range []exchange{
@@ -212,7 +212,7 @@ func TestCommentsFollowTheProtocol(t *testing.T) {
 }
 
 func TestAVisitorsLikesAreTheirOwn(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	r := s.listen("/events/comments", "")
 	s.waitFor(1)
 	_, comment, _ := s.answer("POST", "/api/v1/comments", `{"nickname":"Bob","content":"hi"}`)
@@ -255,7 +255,7 @@ func recent(text string) bool {
 }
 
 func TestPingAndTimeSpeak(t *testing.T) {
-	s := serve(t)
+	s := serve(t, "-demo")
 	ping, clock := s.listen("/sse", ""), s.listen("/events/time", "")
 	for range 2 {
 		if m := ping.next(); m.Type != "ping" || m.ID == "" || !recent(m.Data) {

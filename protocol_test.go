@@ -100,7 +100,7 @@ func readSome(response *http.Response) string {
 const asList = " | Accept: application/json"
 
 func TestReadingFollowsTheProtocol(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	first := s.publish("a/b", "first")
 	stream := map[string]string{
 		"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no",
@@ -159,7 +159,7 @@ func TestReadingFollowsTheProtocol(t *testing.T) {
 }
 
 func TestEveryAddressAnswersAsItShould(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	page := map[string]string{"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff",
 		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; " +
 			"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"}
@@ -229,7 +229,7 @@ func (s *site) list(path string) (data []string, next string, gap *struct {
 }
 
 func TestTheListBeginsWhereItsReaderSays(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	var ids []string
 	for i := range 5 {
 		ids = append(ids, s.publish("a", fmt.Sprint(i)).String())
@@ -268,7 +268,7 @@ func TestTheListBeginsWhereItsReaderSays(t *testing.T) {
 }
 
 func TestTheExactTextIsInListsAndEnvelopes(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	const text = "one\r\ntwo\rthree\nfour\n\n\u2028<b>&\x00\t"
 	s.publish("a", text)
 	if data, _, _ := s.list("/events/a"); len(data) != 1 || data[0] != text {

@@ -56,7 +56,7 @@ func TestPublishingFollowsTheProtocol(t *testing.T) {
 func TestOnlyThisMachineWritesUntilTheServerIsOpened(t *testing.T) {
 	const refused = "-open-publish"
 	for _, open := range []bool{false, true} {
-		args := []string{"-demo=false"}
+		var args []string
 		if open {
 			args = append(args, "-open-publish")
 		}
@@ -84,7 +84,7 @@ func TestOnlyThisMachineWritesUntilTheServerIsOpened(t *testing.T) {
 }
 
 func TestAPeerFromElsewhereMayNotWrite(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	for peer, status := range map[string]int{
 		"127.0.0.1:5": 201, "127.9.9.9:5": 201, "[::1]:5": 201, "[::ffff:127.0.0.1]:5": 201,
 		"192.0.2.1:5": 403, "[2001:db8::1]:5": 403, "10.0.0.1:5": 403, "[::ffff:192.0.2.1]:5": 403, "": 403,
@@ -100,7 +100,7 @@ func TestAPeerFromElsewhereMayNotWrite(t *testing.T) {
 }
 
 func TestOriginsByDefault(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	anyOrigin := map[string]string{"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Credentials": ""}
 	for _, e := range []exchange{
 		{"GET /events/news | Origin: https://evil.test", "", 200, anyOrigin, "id: "},
@@ -119,7 +119,7 @@ func TestOriginsByDefault(t *testing.T) {
 }
 
 func TestOriginsByName(t *testing.T) {
-	s := serve(t, "-demo=false", "-cors-origins", "https://app.test, http://localhost:3000")
+	s := serve(t, "-cors-origins", "https://app.test, http://localhost:3000")
 	named := map[string]string{"Access-Control-Allow-Origin": "https://app.test", "Vary": "Origin, Accept"}
 	for _, e := range []exchange{
 		{"GET /events/news | Origin: https://app.test", "", 200, named, "id: "},
@@ -139,7 +139,7 @@ func TestOriginsByName(t *testing.T) {
 
 func TestPreflightsAreCachedForAnHour(t *testing.T) {
 	for _, args := range [][]string{{}, {"-cors-origins", "https://app.test"}} {
-		s := serve(t, append(args, "-demo=false")...)
+		s := serve(t, args...)
 		exchange{"OPTIONS /events/news | Origin: https://app.test | Access-Control-Request-Method: POST", "", 204, map[string]string{
 			"Access-Control-Allow-Headers": "Content-Type, Last-Event-ID, Cache-Control, Authorization",
 			"Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
@@ -149,7 +149,7 @@ func TestPreflightsAreCachedForAnHour(t *testing.T) {
 }
 
 func TestAWriteThatIsRefusedIsNotStored(t *testing.T) {
-	s := serve(t, "-demo=false", "-max-data", "10")
+	s := serve(t, "-max-data", "10")
 	head, _ := s.log.Head(t.Context())
 	for _, e := range []exchange{
 		{"POST /events/news | Origin: https://evil.test", "x", 403, nil, ""},
@@ -171,7 +171,7 @@ func TestAWriteThatIsRefusedIsNotStored(t *testing.T) {
 }
 
 func TestARequestIsNeverRepeatedUnescaped(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	for _, accept := range []string{"", " | Accept: text/html"} {
 		const script = "%3Cscript%3Ealert(1)"
 		for _, line := range []string{"GET /events/" + script, "PUT /events/" + script, "GET /" + script, "POST /" + script, "GET /public/" + script,
@@ -193,7 +193,7 @@ func TestARequestIsNeverRepeatedUnescaped(t *testing.T) {
 }
 
 func TestSmallRetentionStillTakesEvents(t *testing.T) {
-	s := serve(t, "-keep-events", "1", "-demo=false")
+	s := serve(t, "-keep-events", "1")
 	r := s.listen("/events/news", "")
 	s.waitFor(1)
 	for range 3 {

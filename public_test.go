@@ -42,7 +42,7 @@ func TestTheMiniPageIsMini(t *testing.T) {
 }
 
 func TestWhatTheTimePageListsIsText(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	s.append("time", "</li><script>alert(1)</script>", `<img src=x onerror=alert(2)> &lt;b&gt; {{ .Title }}`)
 	_, page := s.get("GET", "/time")
 	for _, text := range []string{

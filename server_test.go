@@ -30,6 +30,7 @@ const wait = 20 * time.Second
 func TestMain(m *testing.M) {
 	golog.SetOutput(io.Discard)
 	os.Setenv("BROADCAST_STORE", "memory") // where no test says otherwise
+	os.Setenv("BROADCAST_DEMO", "false")   // likewise
 	signal.Ignore(syscall.SIGPIPE)
 	code := m.Run()
 	removeShared()

@@ -28,7 +28,7 @@ func TestOfTheServersOwnEventsTheNewestAreKept(t *testing.T) {
 
 func TestTheServersOwnTopicHasNoIDsAndNoHistory(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	all := s.listen("/events?topic=*", "")
 	plain := s.listen("/events/$server", "")
 	envelope := s.listen("/events?topic=$server&topic=news&envelope=1&since=all", "")
@@ -58,7 +58,7 @@ func TestTheServersOwnTopicHasNoIDsAndNoHistory(t *testing.T) {
 }
 
 func TestTheStatusPageIsSmallHoweverLongTheServerHasRun(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	for i := range statusKept + 5 { // as on a busy server
 		at, busy := time.Now().Add(time.Duration(i-statusKept)*time.Second), 3+2*math.Sin(float64(i)/40)
 		some := func(most float64) float64 { return metrics.Round(most * busy * (1 + math.Sin(float64(i*i))/9)) }

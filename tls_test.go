@@ -69,7 +69,7 @@ func overTLS(t *testing.T, args ...string) (*site, *http.Client) {
 
 func TestAHundredStreamsShareOneConnectionOverTLS(t *testing.T) {
 	t.Parallel()
-	s, client := overTLS(t, "-demo=false", "-stall", "200ms")
+	s, client := overTLS(t, "-stall", "200ms")
 	var reading sync.WaitGroup
 	defer s.stop()
 	for i := range 100 {
@@ -107,7 +107,7 @@ func TestAHundredStreamsShareOneConnectionOverTLS(t *testing.T) {
 
 func TestOneStalledStreamOnHTTP2IsEndedAndOthersAreNot(t *testing.T) {
 	t.Parallel()
-	s, client := overTLS(t, "-demo=false", "-stall", "300ms")
+	s, client := overTLS(t, "-stall", "300ms")
 	defer s.stop()
 	stalled, err := client.Get(s.url + "/events/news")
 	if err != nil {
@@ -156,7 +156,7 @@ func (c deafConn) Read(p []byte) (int, error) {
 
 func TestAConnectionOfHTTP2ThatTakesNothingIsEnded(t *testing.T) {
 	t.Parallel()
-	s, client := overTLS(t, "-demo=false", "-stall", "500ms", "-drain", "1s")
+	s, client := overTLS(t, "-stall", "500ms", "-drain", "1s")
 	conn := deafConn{deaf: make(chan struct{}), closed: make(chan struct{})}
 	transport := client.Transport.(*http.Transport)
 	deaf := &http.Transport{TLSClientConfig: transport.TLSClientConfig, ForceAttemptHTTP2: true,

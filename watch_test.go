@@ -23,7 +23,7 @@ func (s *site) append(topic string, data ...string) {
 }
 
 func TestTheWatchPageAnswersAsItShould(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	s.publish("a/b", "first\r\n<b>&amp;</b>")
 	page := map[string]string{"Content-Type": "text/html; charset=utf-8", "Cache-Control": "private, no-cache"}
 	for _, e := range []exchange{
@@ -50,7 +50,7 @@ func TestTheWatchPageAnswersAsItShould(t *testing.T) {
 }
 
 func TestTheWatchPageShowsTheNewestThatFit(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	for range 300 {
 		s.append("small", "x")
 	}
@@ -70,7 +70,7 @@ func TestTheWatchPageShowsTheNewestThatFit(t *testing.T) {
 }
 
 func TestTheWatchFormPublishesAsItWasTyped(t *testing.T) {
-	s := serve(t, "-demo=false")
+	s := serve(t)
 	post := func(fields url.Values, host string) *httptest.ResponseRecorder {
 		request := httptest.NewRequest(http.MethodPost, "http://"+host+"/watch", strings.NewReader(fields.Encode()))
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -27,10 +27,17 @@ func (f *mendingFS) RemoveAll(name string) error {
 	return f.MemFS.RemoveAll(name)
 }
 
-// damaged is the sample with damage in a table that has events.
+// damaged is the sample with damage in a table, among events that are still kept: it is compacted first.
 func (f *sample) damaged(t *testing.T) *mendingFS {
 	t.Helper()
 	fs := &mendingFS{MemFS: copyStore(t, f.fs)}
+	s := openOn(t, fs.MemFS, "store", f.keep, f.h)
+	if err := s.db.Compact(t.Context(), allKeys.from, allKeys.to, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
 	names, _ := storeFiles(t, fs.MemFS)
 	largest := ""
 	var size int64
