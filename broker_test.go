@@ -162,6 +162,7 @@ func TestANewlineInAPayloadForgesNothing(t *testing.T) {
 }
 
 func TestSlowClientIsDroppedAndOthersAreNot(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "-stall", "10s")
 	const others, size = 100, 4 << 10
 	payload := strings.Repeat("x", size-8)

@@ -37,6 +37,7 @@ func (s *site) answer(method, path, body string, headers ...string) (status int,
 }
 
 func TestAuditsFollowTheProtocol(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "-max-data", "1KiB")
 	problem := map[string]string{"Content-Type": "application/problem+json"}
 	const path = "POST /api/v1/audits"
@@ -255,6 +256,7 @@ func recent(text string) bool {
 }
 
 func TestPingAndTimeSpeak(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "-demo")
 	ping, clock := s.listen("/sse", ""), s.listen("/events/time", "")
 	for range 2 {

@@ -12,6 +12,7 @@ import (
 // TestTheFolderIsBoundedByKeepBytes writes much more than may be kept. Beside twice that, the folder has the reserve,
 // logs, and tables that are few enough not to be worth a compaction: 256 MiB.
 func TestTheFolderIsBoundedByKeepBytes(t *testing.T) {
+	t.Parallel()
 	keep := logtest.Generous
 	keep.Bytes = 8 << 20
 	dir := t.TempDir()

@@ -198,6 +198,7 @@ func TestAStoreKeepsABoundedNumberOfVoids(t *testing.T) {
 }
 
 func TestWhatIsTooOldGoesWhileNobodyPublishes(t *testing.T) {
+	t.Parallel()
 	keep := logtest.Generous
 	keep.Age = 2 * time.Second
 	keep.Always = map[stream.Topic]int{rare: 1000}

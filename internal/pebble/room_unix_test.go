@@ -30,6 +30,7 @@ func fillDisk(t *testing.T, s *Store) (ids []stream.ID) {
 }
 
 func TestAFullDiskIsHelpedByALowerKeepEvents(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(smallFileSystem(t, 160), "store")
 	s, err := Open(dir, logtest.Generous)
 	if err != nil {
