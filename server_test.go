@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"flag"
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -32,6 +34,10 @@ func TestMain(m *testing.M) {
 	os.Setenv("BROADCAST_STORE", "memory") // where no test says otherwise
 	os.Setenv("BROADCAST_DEMO", "false")   // likewise
 	signal.Ignore(syscall.SIGPIPE)
+	flag.Parse()
+	if !slices.ContainsFunc(os.Args, func(arg string) bool { return strings.HasPrefix(arg, "-test.parallel") }) {
+		flag.Set("test.parallel", "6") // they wait for timers far more than they compute
+	}
 	code := m.Run()
 	removeShared()
 	os.Exit(code)

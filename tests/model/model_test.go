@@ -294,7 +294,10 @@ func TestTheServerKeepsToTheModel(t *testing.T) {
 	}
 	for seed := first; seed < first+n; seed++ {
 		for store, disk := range map[string]bool{"memory": false, "pebble": true} {
-			t.Run(fmt.Sprint(store, " ", seed), func(t *testing.T) { newWorld(t, disk, seed).run() })
+			t.Run(fmt.Sprint(store, " ", seed), func(t *testing.T) {
+				t.Parallel()
+				newWorld(t, disk, seed).run()
+			})
 		}
 	}
 }
