@@ -18,9 +18,9 @@ import (
 // How many events a client that is behind reads from the log at a time, and about how many bytes.
 const pageSize, pageBytes = 250, 256 << 10
 
-// Broker tells every client of every event that it listens to. One goroutine, listen, owns who listens to what; everybody
-// else talks to it through channels. It never waits for a client and does no I/O: that is its engine's work. Each client
-// comes in ServeHTTP, by the goroutine of its own request, which reads what the client missed.
+// Broker fans events out to the clients of their topics. One goroutine, listen, owns who listens to what; others talk to it
+// through channels. It never waits for a client and does no I/O: that is its engine's work. Each client comes in ServeHTTP,
+// on the goroutine of its own request, which reads what the client missed.
 type Broker struct {
 	// Notifier takes events in the log's order, from the log's follower alone. To publish, call Log.Append: then the event
 	// gets its ID, is kept, and comes here.
@@ -198,8 +198,9 @@ func (b *Broker) ServeHTTP(ctx iris.Context, reading web.Reading) {
 func (b *Broker) serve(ctx iris.Context, reading web.Reading) {
 	leave := func() { <-b.places }
 	defer func() { leave() }()
-	request := ctx.Request()
-	position, page, err := b.read(request.Context(), reading)
+	request, turn := ctx.Request(), stream.Turn{}
+	defer turn.End()
+	position, page, err := b.read(request.Context(), &turn, reading)
 	if err != nil {
 		web.Fail(ctx, err)
 		return
@@ -207,9 +208,8 @@ func (b *Broker) serve(ctx iris.Context, reading web.Reading) {
 	web.StreamHeader(ctx)
 	c := &client{topics: reading.Topics, form: reading.Form, registered: make(chan bool, 1)}
 	c.stream = b.engine.Open(ctx.ResponseWriter(), ctx.ResponseWriter().Naive(), request, c.form)
-	retry := b.options.Retry/2 + rand.N(b.options.Retry)
-	c.stream.Write(delivery.Head(c.form, retry, position, reading.Start.Kind == stream.Lost))
-	if registered := b.catchUp(request.Context(), c, reading.Start.Given, page); !registered {
+	c.stream.Write(delivery.Head(c.form, b.options.Retry/2+rand.N(b.options.Retry), position, reading.Start.Kind == stream.Lost))
+	if registered := b.catchUp(request.Context(), &turn, c, reading.Start.Given, page); !registered {
 		c.stream.Close()
 		return
 	}
@@ -225,22 +225,22 @@ func (b *Broker) serve(ctx iris.Context, reading web.Reading) {
 }
 
 // read finds where the stream begins, and the first page of what it missed, unless listen holds all of it, encoded already.
-func (b *Broker) read(ctx context.Context, reading web.Reading) (position stream.ID, page stream.Page, err error) {
+func (b *Broker) read(ctx context.Context, turn *stream.Turn, reading web.Reading) (position stream.ID, page stream.Page, err error) {
 	start, limit := reading.Start, pageSize
 	held := start.Kind == stream.After && b.ask(func() bool { return b.recent.Holds(start.After) })
 	if held {
 		limit = 1 // to see whether there is a gap
 	}
-	position, page, err = start.Stream(ctx, b.log, reading.Topics, limit, pageBytes)
+	position, page, err = start.Stream(ctx, turn, b.log, reading.Topics, limit, pageBytes)
 	if held && page.Gap == nil {
 		page = stream.Page{Reached: position, Mark: page.Mark}
 	}
 	return position, page, err
 }
 
-// catchUp writes what the client missed, page by page, until listen still holds the rest and has registered it. It returns
-// false if the stream is to end before that.
-func (b *Broker) catchUp(ctx context.Context, c *client, since string, page stream.Page) (registered bool) {
+// catchUp writes what the client missed, page by page in turn with others, until listen still holds the rest and has
+// registered it. It returns false if the stream is to end before that.
+func (b *Broker) catchUp(ctx context.Context, turn *stream.Turn, c *client, since string, page stream.Page) (registered bool) {
 	for {
 		if page.Gap != nil {
 			b.options.Metrics.Gaps.Inc()
@@ -249,8 +249,8 @@ func (b *Broker) catchUp(ctx context.Context, c *client, since string, page stre
 		if c.stream.WriteEvents(page.Events) != delivery.Open {
 			return false
 		}
-		c.after = page.Reached
-		since = c.after.String()
+		turn.End()
+		c.after, since = page.Reached, page.Reached.String()
 		select {
 		case <-b.closing:
 			return false
@@ -261,7 +261,7 @@ func (b *Broker) catchUp(ctx context.Context, c *client, since string, page stre
 		}
 		q := stream.Query{Topics: c.topics, After: c.after, Limit: pageSize, Bytes: pageBytes, Told: page.Mark}
 		var err error
-		if page, err = b.log.Page(ctx, q); err != nil {
+		if page, err = turn.Page(ctx, b.log, q); err != nil {
 			golog.Errorf("Reading the log for a client that is behind: %v", err)
 			return false
 		}

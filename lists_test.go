@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+	"net/http"
 	"testing"
 
 	"iris-broadcast/internal/memory"
@@ -18,6 +20,24 @@ func TestWhatCannotBeReadTakesNoPlaceFromOtherLists(t *testing.T) {
 			if t.Failed() {
 				return
 			}
+		}
+	}
+}
+
+// A reader that keeps its connection is done with a list when it knows where it ends.
+func TestAShortListSaysItsLength(t *testing.T) {
+	s := serve(t)
+	for _, path := range []string{"/events/news", "/api/v1/audits"} {
+		request, _ := http.NewRequestWithContext(t.Context(), "GET", s.url+path, nil)
+		request.Header.Set("Accept", "application/json")
+		response, err := client0.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || response.ContentLength != int64(len(body)) {
+			t.Errorf("%s says %d and has %d bytes: %v", path, response.ContentLength, len(body), err)
 		}
 	}
 }

@@ -12,9 +12,8 @@ import (
 
 // Store is a stream.Log and a board.Store in memory. See New.
 type Store struct {
-	keep  stream.Retention // set by New, then read-only
-	turns stream.Turns     // of those who read
-	feed  stream.Feed
+	keep stream.Retention // set by New, then read-only
+	feed stream.Feed
 
 	mu     sync.RWMutex // guards everything below; held for memory's work alone
 	ledger *stream.Ledger
@@ -37,7 +36,7 @@ type entry struct {
 func New(keep stream.Retention) *Store {
 	start := stream.IDAt(time.Now())
 	return &Store{
-		keep: keep, turns: stream.NewTurns(), ledger: stream.NewLedger(keep, start, start), topics: map[stream.Topic]*queue{}, comments: map[string]*row{}}
+		keep: keep, ledger: stream.NewLedger(keep, start, start), topics: map[stream.Topic]*queue{}, comments: map[string]*row{}}
 }
 
 // Append implements stream.Log.
@@ -155,10 +154,6 @@ func (s *Store) Close() error { return nil }
 
 // Page implements stream.Log.
 func (s *Store) Page(ctx context.Context, q stream.Query) (stream.Page, error) {
-	if err := s.turns.Take(ctx); err != nil {
-		return stream.Page{}, err
-	}
-	defer s.turns.Leave()
 	s.expire(time.Now())
 	s.mu.RLock()
 	defer s.mu.RUnlock()

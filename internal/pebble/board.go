@@ -115,10 +115,6 @@ func (s *Store) SetLike(ctx context.Context, id string, visitor board.Visitor, l
 
 // List implements board.Store. What it shows is durable: it waits for changes that it sees and that are not yet.
 func (s *Store) List(ctx context.Context, visitor board.Visitor, limit, offset int) (list board.List, err error) {
-	if err := s.turns.Take(ctx); err != nil {
-		return list, err
-	}
-	defer s.turns.Leave()
 	for range attempts {
 		v := &view{}
 		if err = s.lookBetween(ctx, v, &list.Position); err == nil {

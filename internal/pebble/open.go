@@ -40,7 +40,7 @@ func Open(dir string, keep stream.Retention) (*Store, error) {
 func open(files vfs.FS, dir string, keep stream.Retention, clock func() time.Time) (*Store, error) {
 	s := &Store{
 		dir: dir, clock: clock, disk: newDisk(files, dir), applied: make(chan *commit, maxApplied),
-		closing: make(chan struct{}), turns: stream.NewTurns(), writing: make(chan struct{}, 1), fronts: map[stream.Topic]*front{},
+		closing: make(chan struct{}), writing: make(chan struct{}, 1), fronts: map[stream.Topic]*front{},
 	}
 	s.damage.found = make(chan keySpan, 1)
 	if err := guarded(func() error { return s.load(files, keep) }); err != nil {

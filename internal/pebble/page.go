@@ -12,10 +12,6 @@ import (
 
 // Page implements stream.Log. What cannot be read because it is damaged is set aside first, and reported as a gap.
 func (s *Store) Page(ctx context.Context, q stream.Query) (page stream.Page, err error) {
-	if err := s.turns.Take(ctx); err != nil {
-		return page, err
-	}
-	defer s.turns.Leave()
 	for range attempts {
 		if page, err = s.page(ctx, q); err == nil {
 			return page, nil

@@ -38,7 +38,6 @@ type Store struct {
 	complaint atomic.Pointer[error] // why the store cannot write, as it was last logged
 	damage    damage
 
-	turns   stream.Turns   // of those who read
 	reading sync.WaitGroup // views; none is added once shut is set
 
 	// writing has a token while somebody changes the store, see hold. It guards what follows; the ledger is changed

@@ -80,7 +80,7 @@ func (s Start) query(topics Selection) Query {
 
 // Stream reads the first page for a stream, of at most limit events and about bytes, and finds the position where it
 // begins. A reader of which nothing is known but that it had something, Lost, has missed all there was.
-func (s Start) Stream(ctx context.Context, log Log, topics Selection, limit int, bytes int64) (ID, Page, error) {
+func (s Start) Stream(ctx context.Context, turn *Turn, log Log, topics Selection, limit int, bytes int64) (ID, Page, error) {
 	if s.Kind == Live || s.Kind == Lost {
 		head, err := log.Head(ctx)
 		page := Page{Head: head, Reached: head}
@@ -91,7 +91,7 @@ func (s Start) Stream(ctx context.Context, log Log, topics Selection, limit int,
 	}
 	q := s.query(topics)
 	q.Limit, q.Bytes = limit, bytes
-	page, err := log.Page(ctx, q)
+	page, err := turn.Page(ctx, log, q)
 	if s.Kind == After {
 		return s.After, page, err
 	}

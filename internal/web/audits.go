@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"encoding/csv"
 	"encoding/json"
 	"html/template"
@@ -82,7 +81,7 @@ func parseAuditQuery(r *http.Request) (q auditQuery, err error) {
 }
 
 // from is where the records begin: a filter's newest are looked for among the newest of all.
-func (s *Site) from(ctx context.Context, q auditQuery) (stream.Query, error) {
+func (r *reader) from(q auditQuery) (stream.Query, error) {
 	from := q.start.List(stream.Select(audit.Topic), q.limit)
 	if from.Newest == 0 || q.IsZero() {
 		return from, nil
@@ -90,7 +89,7 @@ func (s *Site) from(ctx context.Context, q auditQuery) (stream.Query, error) {
 	newest := from.Newest
 	from.Newest = searched
 	var matching []stream.ID // the newest of them
-	to, err := s.scan(ctx, from, searched, func(e stream.Event) bool {
+	to, err := r.scan(from, searched, func(e stream.Event) bool {
 		if _, ok := q.Record(e); ok {
 			matching = append(matching, e.ID)
 			matching = matching[max(0, len(matching)-newest):]
@@ -118,20 +117,20 @@ func (s *Site) listAudits(ctx iris.Context) {
 		Fail(ctx, err)
 		return
 	}
-	leave, err := s.enter()
+	stored, err := s.enter(ctx)
 	if err != nil {
 		Fail(ctx, err)
 		return
 	}
-	defer leave()
-	from, err := s.from(r.Context(), q)
+	defer stored.leave()
+	from, err := stored.from(q)
 	if err != nil {
 		Fail(ctx, err)
 		return
 	}
 	switch format {
 	case "":
-		s.list(ctx, "audits", from, q.start, q.limit, func(e stream.Event) []byte {
+		stored.list("audits", from, q.start, q.limit, func(e stream.Event) []byte {
 			record, ok := q.Record(e)
 			if !ok {
 				return nil
@@ -139,15 +138,16 @@ func (s *Site) listAudits(ctx iris.Context) {
 			return []byte(stream.MustJSON(record))
 		})
 	case "jsonl", "csv":
-		s.exportAudits(ctx, q, from, format)
+		stored.exportAudits(q, from, format)
 	default:
 		Fail(ctx, stream.Errorf(stream.Invalid, "format is jsonl or csv, or left out."))
 	}
 }
 
 // exportAudits writes all records that match, as they are read, so that no export is too long for memory.
-func (s *Site) exportAudits(ctx iris.Context, q auditQuery, from stream.Query, format string) {
-	_, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: from.Topics, Limit: 1}) // while an error can still be told
+func (r *reader) exportAudits(q auditQuery, from stream.Query, format string) {
+	ctx := r.ctx
+	_, err := r.Log.Page(ctx.Request().Context(), stream.Query{Topics: from.Topics, Limit: 1}) // while an error can still be told
 	if err != nil {
 		Fail(ctx, err)
 		return
@@ -176,10 +176,10 @@ func (s *Site) exportAudits(ctx iris.Context, q auditQuery, from stream.Query, f
 	from.Limit = 0
 	gone := false
 	for to := (scanned{more: true}); to.more && err == nil && !gone; from.After, from.Newest = to.reached, 0 {
-		to, err = s.scan(ctx.Request().Context(), from, math.MaxInt, func(e stream.Event) bool {
-			if r, ok := q.Record(e); ok {
+		to, err = r.scan(from, math.MaxInt, func(e stream.Event) bool {
+			if record, ok := q.Record(e); ok {
 				extendDeadline(ctx, answerTimeout)
-				gone = write(r) != nil
+				gone = write(record) != nil
 			}
 			return !gone
 		})
@@ -205,18 +205,18 @@ func (s *Site) auditsPage(ctx iris.Context) {
 		Fail(ctx, err)
 		return
 	}
-	leave, err := s.enter()
+	stored, err := s.enter(ctx)
 	if err != nil {
 		Fail(ctx, err)
 		return
 	}
-	defer leave()
+	defer stored.leave()
 	newest := stream.Query{Topics: stream.Select(audit.Topic), Newest: searched, NewestBytes: listBytes, Anywhere: true}
 	if q.IsZero() {
 		newest.Newest = shownAudits
 	}
 	var records []audit.Record
-	to, err := s.scan(ctx.Request().Context(), newest, searched, func(e stream.Event) bool {
+	to, err := stored.scan(newest, searched, func(e stream.Event) bool {
 		if r, ok := q.Record(e); ok {
 			records = append(records, r)
 		}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -35,10 +34,10 @@ type scanned struct {
 
 // scan calls visit with the events that a query takes, read in pages, most of them, until visit returns false. It ends
 // early where something has been removed meanwhile: who goes on from there is told of that gap.
-func (s *Site) scan(ctx context.Context, q stream.Query, most int, visit func(stream.Event) bool) (to scanned, err error) {
+func (r *reader) scan(q stream.Query, most int, visit func(stream.Event) bool) (to scanned, err error) {
 	q.Bytes = pageBytes
 	for pages := 0; ; pages++ {
-		page, err := s.Log.Page(ctx, q)
+		page, err := r.turn.Page(r.ctx.Request().Context(), r.Log, q)
 		if err != nil {
 			return to, err
 		}
@@ -62,13 +61,34 @@ func (s *Site) scan(ctx context.Context, q stream.Query, most int, visit func(st
 	}
 }
 
-// enter takes a place for a list; leave gives it back.
-func (s *Site) enter() (leave func(), err error) {
+// reader is a request for what is stored. It has a place among as many as may be under way.
+type reader struct {
+	*Site
+	ctx  iris.Context
+	turn stream.Turn
+}
+
+// enter takes a place for a reader; leave gives it back.
+func (s *Site) enter(ctx iris.Context) (*reader, error) {
 	select {
 	case s.lists <- struct{}{}:
-		return func() { <-s.lists }, nil
+		return &reader{Site: s, ctx: ctx}, nil
 	default:
 		return nil, stream.Errorf(stream.Unavailable, "There are %d lists under way, as many as may be; ask again in a moment.", maxLists)
+	}
+}
+
+func (r *reader) leave() {
+	r.turn.End()
+	<-r.lists
+}
+
+// inTurn has whoever asks for what is stored wait for a turn.
+func inTurn(ctx iris.Context) {
+	var turn stream.Turn
+	defer turn.End()
+	if err := turn.Next(ctx.Request().Context()); err == nil { // else the reader has left
+		ctx.Next()
 	}
 }
 
@@ -79,6 +99,7 @@ type listing struct {
 	part []byte // to be written
 	any  bool   // something is listed
 	next stream.ID
+	sent bool // a part of it
 	gone bool // the reader has left
 }
 
@@ -112,6 +133,7 @@ func (l *listing) flush(least int) {
 		l.gone = true
 	}
 	l.part = l.part[:0]
+	l.sent = true
 }
 
 func extendDeadline(ctx iris.Context, by time.Duration) {
@@ -142,15 +164,18 @@ func (l *listing) end(to scanned, since string) {
 	l.part = append(l.part, "],"...)
 	l.part = append(l.part, stream.MustJSON(rest)[1:]...)
 	l.part = append(l.part, '\n')
+	if !l.sent {
+		setHeader(l.ctx, "Content-Length", strconv.Itoa(len(l.part)))
+	}
 	l.flush(0)
+	http.NewResponseController(l.ctx.ResponseWriter().Naive()).Flush() // while it is the reader's turn
 }
 
 // list answers with what encode makes of a query's events, limit of them at most; what it makes nothing of is left out.
-// The caller has a place for it.
-func (s *Site) list(ctx iris.Context, name string, q stream.Query, start stream.Start, limit int, encode func(stream.Event) []byte) {
-	l := &listing{ctx: ctx, name: name}
+func (r *reader) list(name string, q stream.Query, start stream.Start, limit int, encode func(stream.Event) []byte) {
+	l := &listing{ctx: r.ctx, name: name}
 	count, bytes := 0, 0
-	to, err := s.scan(ctx.Request().Context(), q, maxPages, func(e stream.Event) bool {
+	to, err := r.scan(q, maxPages, func(e stream.Event) bool {
 		value := encode(e)
 		if value == nil {
 			return true
@@ -167,7 +192,7 @@ func (s *Site) list(ctx iris.Context, name string, q stream.Query, start stream.
 		golog.Errorf("Listing: %v", err)
 		panic(http.ErrAbortHandler) // half a list must not look like a whole one
 	default:
-		Fail(ctx, err)
+		Fail(r.ctx, err)
 	}
 }
 
@@ -185,13 +210,13 @@ func (s *Site) listEvents(ctx iris.Context) {
 		Fail(ctx, err)
 		return
 	}
-	leave, err := s.enter()
+	stored, err := s.enter(ctx)
 	if err != nil {
 		Fail(ctx, err)
 		return
 	}
-	defer leave()
-	s.list(ctx, "events", reading.Start.List(reading.Topics, limit), reading.Start, limit, func(e stream.Event) []byte {
+	defer stored.leave()
+	stored.list("events", reading.Start.List(reading.Topics, limit), reading.Start, limit, func(e stream.Event) []byte {
 		return []byte(stream.MustJSON(e))
 	})
 }

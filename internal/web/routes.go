@@ -59,11 +59,11 @@ func New(s Site) (http.Handler, error) {
 	get("/audits", s.auditsPage)
 	app.Post("/audits", s.mayWrite, s.postAudit)
 
-	get("/api/v1/comments", s.listComments)
+	get("/api/v1/comments", inTurn, s.listComments)
 	app.Post("/api/v1/comments", s.mayWrite, s.addComment)
 	app.Put("/api/v1/comments/{id}/like", s.mayWrite, s.like)
 	app.Delete("/api/v1/comments/{id}/like", s.mayWrite, s.unlike)
-	get("/comments", s.commentsPage)
+	get("/comments", inTurn, s.commentsPage)
 	app.Post("/comments", s.mayWrite, s.postComment)
 	app.Post("/comments/{id}/like", s.mayWrite, s.postLike)
 
@@ -72,7 +72,7 @@ func New(s Site) (http.Handler, error) {
 
 	get("/status", s.statusPage)
 	get("/ping", s.pingPage)
-	get("/time", s.timePage)
+	get("/time", inTurn, s.timePage)
 
 	get("/healthz", s.health)
 	get("/readyz", s.ready)
