@@ -80,10 +80,10 @@ func TestWhatWasAcknowledgedSurvivesKill9(t *testing.T) {
 		var crowd sync.WaitGroup
 		crowd.Go(func() { b.follow(t, p, "none") })
 		before := b.count()
-		for publisher := range 4 {
+		for publisher := range 32 {
 			crowd.Go(func() { b.publishUntilKilled(p, fmt.Sprint(round, "-", publisher)) })
 		}
-		harness.Eventually(t, "some are acknowledged", func() bool { return b.count() > before+100+37*round })
+		harness.Eventually(t, "some are acknowledged", func() bool { return b.count() > before+500+97*round })
 		p.Kill()
 		crowd.Wait()
 	}
