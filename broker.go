@@ -73,9 +73,8 @@ func NewBroker(log stream.Log, options BrokerOptions) (*Broker, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &Broker{
-		Notifier:   make(chan stream.Batch),
-		newClients: make(chan *client), closingClients: make(chan *client), questions: make(chan func()),
-		log: log, options: options, tally: delivery.NewTally(options.Metrics),
+		Notifier: make(chan stream.Batch), newClients: make(chan *client), closingClients: make(chan *client),
+		questions: make(chan func()), log: log, options: options, tally: delivery.NewTally(options.Metrics),
 		places: make(chan struct{}, options.MaxStreams), closing: make(chan struct{}), done: ctx.Done(),
 		engine:  delivery.NewEngine(options.Limits, options.Metrics),
 		clients: map[*client]bool{}, audiences: delivery.NewAudiences(),
@@ -233,6 +232,7 @@ func (b *Broker) read(ctx context.Context, turn *stream.Turn, reading web.Readin
 	}
 	position, page, err = start.Stream(ctx, turn, b.log, reading.Topics, limit, pageBytes)
 	if held && page.Gap == nil {
+		turn.End() // there is nothing to be encoded
 		page = stream.Page{Reached: position, Mark: page.Mark}
 	}
 	return position, page, err
