@@ -14,7 +14,7 @@ var cases = []testCase{
 		{"p50", "answer, p50 ms"}, {"p99", "answer, p99 ms"}, {"rate", "events/s"}, {"written", "bytes written an event"},
 		{"bare", "the same by bare Pebble"}, {"overhead", "server / bare Pebble"}}, publish(1, 1, 4)},
 	{"publish64", "64 publishers, one topic", publishMetrics, publish(64, 1, 6)},
-	{"publish64-topics", "64 publishers on 100,000 topics that keep 5 events each, and have them",
+	{"publish64-topics", "64 publishers on 100,000 topics that keep 5 events each (or -kept), and have them",
 		publishMetrics, publishFull},
 	{"expired", "400,000 events have expired, against an empty store", []metric{
 		{"gone", "until they had gone, s"},

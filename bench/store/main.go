@@ -32,6 +32,7 @@ type options struct {
 	rounds int
 	cases  []string
 	behind int // events that clients catch up on
+	kept   int // events that each topic keeps where all are full
 }
 
 // build is a server program and where it keeps its events.
@@ -74,6 +75,7 @@ func parse(args []string, usage io.Writer) (o options, err error) {
 	chosen := flags.String("cases", strings.Join(names, ","), "what to run, with commas between them")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds; each runs every case on every program")
 	flags.IntVar(&o.behind, "behind", 100_000, "events that each client of the case catchup is behind")
+	flags.IntVar(&o.kept, "kept", 5, "events that each topic of the case publish64-topics keeps")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -82,6 +84,8 @@ func parse(args []string, usage io.Writer) (o options, err error) {
 		return o, fmt.Errorf("%q: want flags only; see -h", flags.Arg(0))
 	case o.rounds < 1:
 		return o, fmt.Errorf("-rounds %d: want 1 or more", o.rounds)
+	case o.kept < 1 || o.kept > 100:
+		return o, fmt.Errorf("-kept %d: want 1 to 100", o.kept)
 	case o.behind < 1 || o.behind > 1_000_000:
 		return o, fmt.Errorf("-behind %d: want 1 to 1000000", o.behind)
 	}

@@ -23,12 +23,12 @@ func publish(n, topics int, seconds time.Duration, settings ...string) func(cont
 
 // publishFull is a case in which each event has an older one removed.
 func publishFull(ctx context.Context, t *trial) error {
-	const kept = 5
+	kept := t.lab.options.kept
 	s, err := t.fresh(ctx, "-keep-events", strconv.Itoa(kept))
 	if err != nil {
 		return err
 	}
-	if err := spread(ctx, s.address, kept*manyTopics, nil); err != nil {
+	if err := spread(ctx, s.address, int64(kept)*manyTopics, nil); err != nil {
 		return err
 	}
 	if s.written, err = procfs.Written(s.pid); err != nil {

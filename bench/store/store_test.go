@@ -44,6 +44,7 @@ func TestAWrongCommandLineSaysWhatWouldBeRight(t *testing.T) {
 	for line, want := range map[string]string{
 		"-cases none":               `-cases: there is no "none": want some of publish1,`,
 		"-rounds 0":                 "-rounds 0: want 1 or more",
+		"-kept 0":                   "-kept 0: want 1 to 100",
 		"-behind 0":                 "-behind 0: want 1 to 1000000",
 		"readers":                   `"readers": want flags only`,
 		"-store pebble:/var/events": "-store pebble:/var/events: want a relative name",

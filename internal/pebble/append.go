@@ -142,7 +142,7 @@ func (s *Store) commit(c *commit) {
 // most.
 const (
 	crowd      = 4
-	gatherTime = 300 * time.Microsecond
+	gatherTime = 500 * time.Microsecond
 )
 
 // gather is how long Pebble waits after a sync of its log before the next. Each sync writes whole pages of the disk,
