@@ -23,28 +23,27 @@ func TestPagesFitTheirWindow(t *testing.T) {
 	if pictures != "" {
 		schemes = append(schemes, "dark")
 	}
-	for name, size := range map[string][2]int64{"wide": {1280, 900}, "narrow": {360, 740}} {
-		for _, scheme := range schemes {
-			t.Run(name+" "+scheme, func(t *testing.T) {
-				t.Parallel()
-				b := harness.Browse(t)
-				b.Forgive(harness.NetworkErrors + `.* status of 404`)
-				b.Window(size[0], size[1])
-				b.Look(scheme)
-				fits := func(page string) {
-					t.Helper()
+	for _, scheme := range schemes {
+		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
+			b := harness.Browse(t)
+			b.Forgive(harness.NetworkErrors + `.* status of 404`)
+			b.Look(scheme)
+			fitAll(t, b, m, func(page string) {
+				t.Helper()
+				for name, size := range map[string][2]int64{"wide": {1280, 900}, "narrow": {360, 740}} {
+					b.Window(size[0], size[1])
 					b.Fits()
 					if pictures == "" {
-						return
+						continue
 					}
 					file := filepath.Join(pictures, page+"-"+name+"-"+scheme+".png")
 					if err := os.WriteFile(file, b.Screenshot(), 0o644); err != nil {
 						t.Error(err)
 					}
 				}
-				fitAll(t, b, m, fits)
 			})
-		}
+		})
 	}
 }
 

@@ -2,6 +2,7 @@ package logtest_test
 
 import (
 	"context"
+	"flag"
 	"os"
 	"os/exec"
 	"slices"
@@ -14,6 +15,14 @@ import (
 	"iris-broadcast/internal/stream"
 	"iris-broadcast/internal/stream/logtest"
 )
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if !slices.ContainsFunc(os.Args, func(arg string) bool { return strings.HasPrefix(arg, "-test.parallel") }) {
+		flag.Set("test.parallel", "6") // they wait for what does not come
+	}
+	os.Exit(m.Run())
+}
 
 // broken is a log in memory that breaks a promise, where one of its functions is set.
 type broken struct {
