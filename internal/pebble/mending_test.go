@@ -58,9 +58,10 @@ func TestWhatIsSetAsideIsToldOfFromTheFirstMomentOn(t *testing.T) {
 	all := slices.DeleteFunc(slices.Clone(f.events), func(e stream.Event) bool { return e.Topic != rare })
 	q := stream.Query{Topics: stream.Select(rare), After: all[60].ID} // of which nothing has been removed
 	fs := f.damaged(t)
-	s := openOn(t, fs, "store", f.keep, f.h)
-	paged := make(chan stream.Page, 1)
+	paged, opened := make(chan stream.Page, 1), make(chan struct{})
+	var s *Store
 	fs.excised = func() {
+		<-opened // since a compaction may meet the damage at once
 		go func() {
 			page, err := s.Page(t.Context(), q)
 			if err != nil {
@@ -72,6 +73,8 @@ func TestWhatIsSetAsideIsToldOfFromTheFirstMomentOn(t *testing.T) {
 			return len(paged) > 0 || waiting("pebble.(*Store).look", "[select]") > 0
 		})
 	}
+	s = openOn(t, fs, "store", f.keep, f.h)
+	close(opened)
 	readAll(t, s, stream.Query{After: f.start})
 	if got := readAll(t, s, q); len(got) == len(all)-61 {
 		t.Fatal("nothing that is read here was damaged")
