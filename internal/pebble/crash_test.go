@@ -17,7 +17,7 @@ import (
 // again, while many publish, with none, some or all of what was not synced.
 func TestWhatIsAcknowledgedSurvivesACrashAtAnyMoment(t *testing.T) {
 	disk := vfs.NewCrashableMem()
-	o := options(disk, quiet)
+	o := options(disk, quietly)
 	o.MemTableSize = 64 << 10
 	db, err := lsm.Open("store", o)
 	if err != nil {

@@ -16,12 +16,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// quiet are events of no interest.
-var quiet = events{log: func(string, ...any) {}, damaged: func(keySpan) {}, fatal: func(error) {}}
-
-// everything is the span of all keys of the sample.
-var everything = keySpan{[]byte{0}, []byte{0xff}}
-
 // worded is a value that is its key's alone.
 func worded(n uint64) []byte {
 	var seed [32]byte
@@ -32,7 +26,7 @@ func worded(n uint64) []byte {
 }
 
 func smallOptions(fs vfs.FS) *lsm.Options {
-	o := options(fs, quiet)
+	o := options(fs, quietly)
 	o.MemTableSize = 64 << 10
 	o.DisableAutomaticCompactions = true
 	return o
@@ -59,7 +53,7 @@ func damageSample(t *testing.T) *vfs.MemFS {
 	}
 	put(0, 3000, 2)
 	must(db.Flush())
-	must(db.Compact(t.Context(), everything.from, everything.to, false))
+	must(db.Compact(t.Context(), allKeys.from, allKeys.to, false))
 	put(1, 3000, 6)
 	for n := uint64(0); n < 1000; n += 10 {
 		must(db.Delete(key(n), lsm.NoSync))
@@ -238,7 +232,7 @@ func mended(t *testing.T, fs *vfs.MemFS, want map[string]bool) string {
 		return "cannot be opened"
 	}
 	defer db.Close()
-	lost, err := salvage{fs, "store", o}.setAside(db, everything)
+	lost, err := salvage{fs, "store", o}.setAside(db, allKeys)
 	if err != nil {
 		return "! cannot be set aside: " + err.Error()
 	}
@@ -254,7 +248,7 @@ func mended(t *testing.T, fs *vfs.MemFS, want map[string]bool) string {
 			return "! something else is missing: " + strconv.Quote(k)
 		}
 	}
-	if err := db.Compact(t.Context(), everything.from, everything.to, false); err != nil {
+	if err := db.Compact(t.Context(), allKeys.from, allKeys.to, false); err != nil {
 		return "! cannot be compacted: " + err.Error()
 	}
 	if after, err := scan(t, db); err != nil || !maps.Equal(after, got) {

@@ -51,7 +51,9 @@ func fullDisk(t *testing.T, fs vfs.FS, dir string, makeRoom func()) {
 	t.Logf("%d when full, %d in the end", before, len(s.acked))
 }
 
-func TestAStoreOpensOnADiskThatIsFullByItsReserve(t *testing.T) {
+// filledTiny is a store with a hundred events, closed, and its disk.
+func filledTiny(t *testing.T) (*tinyFS, *tinyStore) {
+	t.Helper()
 	fs := newTinyFS(vfs.NewMem(), 16<<20)
 	s := openTiny(t, fs, "store")
 	for range 100 {
@@ -62,6 +64,11 @@ func TestAStoreOpensOnADiskThatIsFullByItsReserve(t *testing.T) {
 		s.acked = append(s.acked, n)
 	}
 	s.close()
+	return fs, s
+}
+
+func TestAStoreOpensOnADiskThatIsFullByItsReserve(t *testing.T) {
+	fs, s := filledTiny(t)
 	fs.mu.Lock()
 	fs.left = 0
 	fs.mu.Unlock()
@@ -170,23 +177,14 @@ func TestAFailedSyncIsFinalAndWhatIsStoredIsReadOn(t *testing.T) {
 }
 
 func TestAStoreThatDoesNotFitOnAFullDiskIsNotOpenedAndNotLost(t *testing.T) {
-	fs := newTinyFS(vfs.NewMem(), 16<<20)
-	s := openTiny(t, fs, "store")
-	for range 100 {
-		n, done := s.append()
-		if err := <-done; err != nil {
-			t.Fatal(err)
-		}
-		s.acked = append(s.acked, n)
-	}
-	s.close()
+	fs, s := filledTiny(t)
 	if err := fs.Remove("store/" + reserveName); err != nil {
 		t.Fatal(err)
 	}
 	was := fs.left
 	fs.add(-was + 4096) // some, so that it is a table that does not fit
 	d := newDisk(fs, "store")
-	o := options(d, quiet)
+	o := options(d, quietly)
 	if _, err := d.open(o); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("opened: %v", err)
 	}

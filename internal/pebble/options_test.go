@@ -8,7 +8,7 @@ import (
 
 func TestWhatPebbleCallsFatalIsToldAndDoesNotEndTheProcess(t *testing.T) {
 	var told error
-	on := quiet
+	on := quietly
 	on.fatal = func(err error) { told = err }
 	options(vfs.NewMem(), on).Logger.Fatalf("no way on: %d", 1)
 	if told == nil || told.Error() != "no way on: 1" {

@@ -63,7 +63,7 @@ func (s salvage) find(db *lsm.DB, r keySpan) (spans []keySpan, files []string, e
 	for _, level := range levels {
 		for _, table := range level {
 			span, damaged := s.inspect(table)
-			if !damaged {
+			if !damaged || replaced(db, table) {
 				continue
 			}
 			spans = append(spans, span)
@@ -84,6 +84,19 @@ func (s salvage) find(db *lsm.DB, r keySpan) (spans []keySpan, files []string, e
 		merged = append(merged, span)
 	}
 	return merged, files, nil
+}
+
+// replaced says whether a compaction has written a table anew meanwhile; then its file may be gone.
+func replaced(db *lsm.DB, t lsm.SSTableInfo) bool {
+	levels, err := db.SSTables()
+	for _, level := range levels {
+		for _, other := range level {
+			if other.BackingSSTNum == t.BackingSSTNum {
+				return false
+			}
+		}
+	}
+	return err == nil
 }
 
 // inspect reads a table, and gives what in it cannot be read: from its last good key on, up to its first good key

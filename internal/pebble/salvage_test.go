@@ -1,7 +1,9 @@
 package pebble
 
 import (
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	lsm "github.com/cockroachdb/pebble/v2"
@@ -52,7 +54,7 @@ func TestATableThatIsGoneOrShortOrOverwrittenIsSetAside(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			damageSampleTables(t, func(t *testing.T, fs vfs.FS, db *lsm.DB, s salvage, table string) {
 				change(t, fs, table)
-				lost, err := s.setAside(db, everything)
+				lost, err := s.setAside(db, allKeys)
 				if err != nil || len(lost) != 1 {
 					t.Fatalf("%v, %v", lost, err)
 				}
@@ -63,7 +65,7 @@ func TestATableThatIsGoneOrShortOrOverwrittenIsSetAside(t *testing.T) {
 				if !keys[string(key(5050))] {
 					t.Error("what was in no table is gone")
 				}
-				if err := db.Compact(t.Context(), everything.from, everything.to, false); err != nil {
+				if err := db.Compact(t.Context(), allKeys.from, allKeys.to, false); err != nil {
 					t.Error(err)
 				}
 				if found, err := checkDir(copyStore(t, fs.(*vfs.MemFS)), "store", func(int64, int64) {}); err != nil || len(found) > 0 {
@@ -95,7 +97,7 @@ func TestWhatIsPublishedAfterwardsStaysWhereABlockIsDamaged(t *testing.T) {
 	fill(t, db, 1, 201, 2)
 	flush(t, db)
 	fill(t, db, 201, 401, 2)
-	lost, err := salvage{fs, "store", o}.setAside(db, everything)
+	lost, err := salvage{fs, "store", o}.setAside(db, allKeys)
 	if err != nil || len(lost) != 1 {
 		t.Fatalf("%v, %v", lost, err)
 	}
@@ -121,10 +123,57 @@ func TestWhatIsPublishedAfterwardsStaysWhereABlockIsDamaged(t *testing.T) {
 	t.Logf("%d events are missing for a block", missing)
 }
 
+// openedFS calls opened before the first table is.
+type openedFS struct {
+	vfs.FS
+	once   sync.Once
+	opened func()
+}
+
+func (f *openedFS) Open(name string, options ...vfs.OpenOption) (vfs.File, error) {
+	if strings.HasSuffix(name, ".sst") {
+		f.once.Do(f.opened)
+	}
+	return f.FS.Open(name, options...)
+}
+
+func TestATableThatACompactionHasReplacedIsNotDamaged(t *testing.T) {
+	fs := vfs.NewMem()
+	o := smallOptions(fs)
+	db, err := lsm.Open("store", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for table := range uint64(3) {
+		fill(t, db, table, 900, 3)
+		flush(t, db)
+	}
+	tables, _ := storeFiles(t, fs)
+	tables = slices.DeleteFunc(tables, func(name string) bool { return !strings.HasSuffix(name, ".sst") })
+	looking := &openedFS{FS: fs, opened: func() {
+		if err := db.Compact(t.Context(), allKeys.from, allKeys.to, false); err != nil {
+			t.Error(err)
+		}
+		eventually(t, "the tables are gone", func() bool {
+			return !slices.ContainsFunc(tables, func(name string) bool {
+				_, err := fs.Stat("store/" + name)
+				return err == nil
+			})
+		})
+	}}
+	if lost, err := (salvage{looking, "store", o}).setAside(db, allKeys); err != nil || len(lost) > 0 {
+		t.Errorf("lost %v, %v", lost, err)
+	}
+	if keys, err := scan(t, db); err != nil || len(keys) != 900 {
+		t.Errorf("%d of 900 keys, %v", len(keys), err)
+	}
+}
+
 func TestACompactionThatMeetsDamageTellsWhereAndSucceedsOnceThatIsSetAside(t *testing.T) {
 	fs := vfs.NewMem()
 	told := make(chan keySpan, 100)
-	on := quiet
+	on := quietly
 	on.damaged = func(s keySpan) {
 		select {
 		case told <- s:
@@ -148,7 +197,7 @@ func TestACompactionThatMeetsDamageTellsWhereAndSucceedsOnceThatIsSetAside(t *te
 			break
 		}
 	}
-	compact := func() error { return db.Compact(t.Context(), everything.from, everything.to, false) }
+	compact := func() error { return db.Compact(t.Context(), allKeys.from, allKeys.to, false) }
 	if err := compact(); !lsm.IsCorruptionError(err) {
 		t.Fatalf("compacted: %v", err)
 	}
