@@ -32,18 +32,13 @@ is, and ends with 1. The comments' rows on the board are not in it, only the eve
 		if err != nil {
 			return err
 		}
-		from, err := hold(ctx, c.store)
-		if err != nil {
-			return err
-		}
-		defer from.done()
-		store, err := pebble.Look(from.folder)
-		if err != nil {
-			return from.failed(err)
-		}
 		out := bufio.NewWriterSize(c.Out, 64<<10)
-		gap, err := export(from.ctx, store, query, out)
-		err = errors.Join(from.failed(err), out.Flush(), store.Close())
+		var gap *stream.Gap
+		err = read(ctx, c.store, func(ctx context.Context, store *pebble.Folder) (err error) {
+			gap, err = export(ctx, store, query, out)
+			return err
+		})
+		err = errors.Join(err, out.Flush())
 		if err == nil && gap != nil {
 			err = fmt.Errorf("not all that came after %s is there any more: %v; this began at %v",
 				c.since, gap.Topics, gap.Oldest)

@@ -72,6 +72,20 @@ type still struct {
 	done   func()
 }
 
+// read has do read a store as one that nobody changes. ctx ends when it can change, or go.
+func read(ctx context.Context, dir string, do func(ctx context.Context, store *pebble.Folder) error) error {
+	of, err := hold(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer of.done()
+	store, err := pebble.Look(of.folder)
+	if err == nil {
+		err = errors.Join(do(of.ctx, store), store.Close())
+	}
+	return of.failed(err)
+}
+
 // failed says why something with it has failed.
 func (s *still) failed(err error) error {
 	if cause := context.Cause(s.ctx); err != nil && errors.Is(cause, errServerEnded) {

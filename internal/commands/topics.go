@@ -24,21 +24,14 @@ var Topics = &Command{
 		flags.BoolVar(&c.json, "json", false, "lines of JSON in place of a table")
 	},
 	run: func(ctx context.Context, c *call) error {
-		from, err := hold(ctx, c.store)
-		if err != nil {
-			return err
-		}
-		defer from.done()
-		store, err := pebble.Look(from.folder)
-		if err != nil {
-			return from.failed(err)
-		}
 		out := bufio.NewWriter(c.Out)
 		list := table
 		if c.json {
 			list = jsonLines
 		}
-		return errors.Join(list(out, store), out.Flush(), store.Close())
+		return read(ctx, c.store, func(_ context.Context, store *pebble.Folder) error {
+			return errors.Join(list(out, store), out.Flush())
+		})
 	},
 }
 

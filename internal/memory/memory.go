@@ -42,15 +42,10 @@ func New(keep stream.Retention) *Store {
 // Append implements stream.Log.
 func (s *Store) Append(ctx context.Context, events ...stream.Event) ([]stream.ID, error) {
 	logged := slices.Clone(events)
-	err := s.change(ctx, func() error { return s.append(logged) })
-	if err != nil {
+	if err := s.change(ctx, func() error { return s.append(logged) }); err != nil {
 		return nil, err
 	}
-	ids := make([]stream.ID, len(logged))
-	for i, e := range logged {
-		ids[i] = e.ID
-	}
-	return ids, nil
+	return stream.IDs(logged), nil
 }
 
 // change has do change the store, alone, and then lets the followers catch up.

@@ -145,7 +145,7 @@ func readFile(fs vfs.FS, name string) ([]byte, error) {
 
 // checkTables reads every block of every table.
 func checkTables(fs vfs.FS, dir string, progress func(done, total int64)) (found []finding, err error) {
-	o := options(fs, events{log: func(string, ...any) {}, damaged: func(keySpan) {}, fatal: func(error) {}})
+	o := options(fs, quietly)
 	o.ReadOnly, o.ErrorIfNotExists = true, true
 	db, err := lsm.Open(dir, o)
 	if err != nil {

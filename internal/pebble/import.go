@@ -34,7 +34,7 @@ func Import(
 	if err != nil {
 		return sum, err
 	}
-	err = load(ctx, d.dir, maxID(head, stream.IDAt(time.Now())), next)
+	err = load(ctx, d.dir, head.Max(stream.IDAt(time.Now())), next)
 	if err == nil {
 		var found []finding
 		if sum, found, err = check(ctx, vfs.Default, d.dir, progress); err == nil && len(found) > 0 {
@@ -107,7 +107,7 @@ func (l *loader) all(ctx context.Context, least stream.ID, next func() (stream.E
 			err = ctx.Err()
 		}
 		if errors.Is(err, io.EOF) {
-			return l.finish(maxID(least, l.last))
+			return l.finish(least.Max(l.last))
 		}
 		if err == nil {
 			err = l.add(e)
@@ -129,9 +129,7 @@ func (l *loader) add(e stream.Event) error {
 		a = &stream.Account{Topic: e.Topic}
 		l.accounts[e.Topic] = a
 	}
-	a.Count++
-	a.Bytes += size
-	a.Newest = e.ID
+	a.Add(e.ID, size)
 	l.key, l.value = keyOfEvent(l.key[:0], e.ID), appendEvent(l.value[:0], e)
 	_ = l.batch.Set(l.key, l.value, nil)
 	l.key, l.value = keyInTopic(l.key[:0], e.Topic, e.ID), binary.AppendUvarint(l.value[:0], uint64(size))

@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"iter"
 	"math"
-	"slices"
-	"strings"
 	"time"
 
 	lsm "github.com/cockroachdb/pebble/v2"
@@ -45,9 +43,6 @@ func (f *Folder) Page(ctx context.Context, q stream.Query) (page stream.Page, er
 	return page, err
 }
 
-// Head is the ID of the newest event, or the position where the log began.
-func (f *Folder) Head() stream.ID { return f.s.head }
-
 // Topics are what is known of each topic, by name.
 func (f *Folder) Topics() iter.Seq[*stream.Account] { return f.s.ledger.Accounts("") }
 
@@ -62,7 +57,7 @@ func present(files vfs.FS, dir string) error {
 		return fmt.Errorf("there is no store %s; name another one", dir)
 	case err != nil:
 		return explain(dir, err)
-	case !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "marker.manifest.") }):
+	case !holdsStore(names):
 		return fmt.Errorf("there is no store in the folder %s", dir)
 	}
 	return nil
@@ -77,8 +72,12 @@ func look(files vfs.FS, dir string) (s *Store, err error) {
 	o := options(lookOnly{files}, quietly)
 	o.ReadOnly, o.ErrorIfNotExists = true, true
 	err = guarded(func() (err error) {
-		if s.db, err = lsm.Open(dir, o); err == nil {
-			err = s.lookAtLedger()
+		if s.db, err = lsm.Open(dir, o); err != nil {
+			return err
+		}
+		x, err := s.readIndex()
+		if err == nil {
+			s.useIndex(unbounded, x)
 		}
 		return err
 	})
@@ -96,40 +95,3 @@ var quietly = events{log: func(string, ...any) {}, damaged: func(keySpan) {}, fa
 
 // unbounded is the retention of who only reads.
 var unbounded = stream.Retention{Events: math.MaxInt, Age: math.MaxInt64, Bytes: math.MaxInt64, Topics: math.MaxInt}
-
-// lookAtLedger reads what is known of the log, and notes nothing.
-func (s *Store) lookAtLedger() error {
-	var head, floor stream.ID
-	state, err := s.get([]byte{stateKey})
-	if err == nil && state != nil {
-		head, floor, err = parseState(state)
-	}
-	if err != nil {
-		return err
-	}
-	var accounts []stream.Account
-	var removed []stream.ID
-	err = s.each(spanOf(recordKey), func(key, value []byte) error {
-		a, upTo, err := parseRecord(string(key[1:]), value)
-		accounts, removed = append(accounts, a), append(removed, upTo)
-		head = maxID(head, a.Newest)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	var voids []stream.Void
-	err = s.each(spanOf(voidKey), func(key, value []byte) error {
-		if len(value) != idSize || len(key) != 1+idSize {
-			return errDamaged
-		}
-		voids = append(voids, stream.Void{From: parseID(key), To: parseID(value)})
-		return nil
-	})
-	s.head = head
-	s.ledger = stream.NewLedger(unbounded, head, floor, voids...)
-	for i, a := range accounts {
-		s.ledger.Load(a, removed[i])
-	}
-	return err
-}

@@ -72,12 +72,17 @@ func inspect(files vfs.FS, dir string) error {
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "marker.manifest.") }) {
+	if !holdsStore(names) {
 		if slices.ContainsFunc(names, func(name string) bool { return !strings.HasPrefix(name, reserveName) && name != "LOCK" }) {
 			return errForeign
 		}
 	}
 	return nil
+}
+
+// holdsStore says whether there is a store among files with these names.
+func holdsStore(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "marker.manifest.") })
 }
 
 // load opens the folder and reads what is to be known of its topics.
@@ -115,99 +120,60 @@ func (s *Store) load(files vfs.FS, keep stream.Retention) (err error) {
 	return s.loadLedger(keep)
 }
 
-// loadLedger reads the state, the records and the voids, and notes that the store was away until now.
+// loadLedger reads the index, and notes that the store was away until now.
 func (s *Store) loadLedger(keep stream.Retention) error {
+	x, err := s.readIndex()
+	if err != nil {
+		return err
+	}
 	now := stream.IDAt(s.clock())
-	head, floor := now, now
-	state, err := s.get([]byte{stateKey})
-	switch {
-	case err != nil:
-		return err
-	case state == nil:
-		err = s.db.Set([]byte{stateKey}, encodeState(head, floor), lsm.Sync)
-	default:
-		head, floor, err = parseState(state)
-	}
-	if err != nil {
-		return err
-	}
-	type loaded struct {
-		stream.Account
-		removed stream.ID
-	}
-	var accounts []loaded
-	err = s.each(spanOf(recordKey), func(key, value []byte) error {
-		a, removed, err := parseRecord(string(key[1:]), value)
-		accounts = append(accounts, loaded{a, removed})
-		if head.Less(a.Newest) {
-			head = a.Newest
+	if !x.begun {
+		x.head, x.floor = now.Max(x.head), now
+		if err := s.db.Set([]byte{stateKey}, encodeState(now, now), lsm.Sync); err != nil {
+			return err
 		}
-		return err
-	})
-	if err != nil {
-		return err
 	}
-	voids, floor, err := s.loadVoids(stream.Void{From: head, To: now}, floor)
-	if err != nil {
+	if err := s.noteVoid(&x, now); err != nil {
 		return err
 	}
-	s.ledger, s.head = stream.NewLedger(keep, head, floor, voids...), head
-	for _, a := range accounts {
-		s.ledger.Load(a.Account, a.removed)
-	}
+	s.useIndex(keep, x)
 	return nil
 }
 
-// loadVoids reads the voids, and adds the last one. Where they are too many, the oldest go, and the floor rises above
-// them.
-func (s *Store) loadVoids(last stream.Void, floor stream.ID) (voids []stream.Void, newFloor stream.ID, err error) {
-	err = s.each(spanOf(voidKey), func(key, value []byte) error {
-		if len(value) != idSize {
-			return errDamaged
-		}
-		if v := (stream.Void{From: parseID(key), To: parseID(value)}); v.From != last.From {
-			voids = append(voids, v)
-		}
-		return nil
-	})
-	if err != nil || !last.From.Less(last.To) {
-		return voids, floor, err
+// noteVoid adds the void that ends now, or later where a clock was set back since one began at the same event. Where
+// they are too many, the oldest go, and the floor rises above them.
+func (s *Store) noteVoid(x *index, now stream.ID) error {
+	last := stream.Void{From: x.head, To: now}
+	if n := len(x.voids); n > 0 && x.voids[n-1].From == last.From {
+		last.To = last.To.Max(x.voids[n-1].To)
+		x.voids = x.voids[:n-1]
 	}
-	voids = append(voids, last)
+	if !last.From.Less(last.To) {
+		return nil
+	}
+	x.voids = append(x.voids, last)
 	b := s.db.NewBatch()
 	defer b.Close()
 	_ = b.Set(keyOfVoid(last.From), appendID(nil, last.To), nil)
-	if over := len(voids) - maxVoids; over > 0 {
-		if floor.Less(voids[over-1].To) {
-			floor = voids[over-1].To
-		}
-		_ = b.DeleteRange([]byte{voidKey}, keyOfVoid(voids[over].From), nil)
-		_ = b.Set([]byte{stateKey}, encodeState(last.From, floor), nil)
-		voids = voids[over:]
+	if over := len(x.voids) - maxVoids; over > 0 {
+		x.floor = x.floor.Max(x.voids[over-1].To)
+		x.voids = x.voids[over:]
+		_ = b.DeleteRange([]byte{voidKey}, keyOfVoid(x.voids[0].From), nil)
+		_ = b.Set([]byte{stateKey}, encodeState(x.head, x.floor), nil)
 	}
-	return voids, floor, b.Commit(lsm.Sync)
+	return b.Commit(lsm.Sync)
 }
 
-// each calls visit with the keys of a span and their values, in order, until it fails.
-func (s *Store) each(span keySpan, visit func(key, value []byte) error) error {
-	it, err := s.db.NewIter(&lsm.IterOptions{LowerBound: span.from, UpperBound: span.to})
-	if err != nil {
-		return err
-	}
-	for ok := it.First(); ok && err == nil; ok = it.Next() {
-		err = visit(it.Key(), it.Value())
-	}
-	if closeErr := it.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+// inUse says whether a store could not be locked because somebody else has it.
+func inUse(err error) bool {
+	return errors.Is(err, errInUse) || errors.Is(err, syscall.EAGAIN) || strings.Contains(err.Error(), "lock held by current process")
 }
 
 // explain says what would be right.
 func explain(dir string, err error) error {
 	const other = "or give another one with -store pebble:DIR"
 	switch {
-	case errors.Is(err, errInUse), errors.Is(err, syscall.EAGAIN), strings.Contains(err.Error(), "lock held by current process"):
+	case inUse(err):
 		return fmt.Errorf("the store %s is in use by another process; end that one, %s", dir, other)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("the store %s cannot be written; give this user the right to read and write the folder, %s (%w)", dir, other, err)

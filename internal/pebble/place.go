@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -40,7 +38,7 @@ func Lock(dir string) (unlock func(), err error) {
 	if err == nil {
 		return func() { _ = lock.Close() }, nil
 	}
-	if errors.Is(err, syscall.EAGAIN) || strings.Contains(err.Error(), "lock held by current process") {
+	if inUse(err) {
 		return nil, fmt.Errorf("the store %s is %w", dir, InUse)
 	}
 	return nil, explain(dir, err)

@@ -14,7 +14,7 @@ func (s *Store) rebuild(lost []keySpan) error {
 	floor := s.ledger.Floor()
 	for _, span := range lost {
 		if touches(span, eventKey) {
-			floor = maxID(floor, minID(idIn(span.to), s.ledger.Head()))
+			floor = floor.Max(idIn(span.to).Min(s.ledger.Head()))
 		}
 	}
 	c := &chunk{db: s.db, batch: s.db.NewBatch()}
@@ -58,7 +58,7 @@ func (s *Store) reload(keep stream.Retention, lost []keySpan) error {
 	}
 	head := stream.IDAt(s.clock())
 	accounts, err := s.count(func(_ stream.Topic, id stream.ID, _ int64) (bool, error) {
-		head = maxID(head, id)
+		head = head.Max(id)
 		return true, nil
 	})
 	if err != nil {
@@ -92,9 +92,7 @@ func (s *Store) count(keep func(stream.Topic, stream.ID, int64) (bool, error)) (
 			a = &stream.Account{Topic: topic}
 			accounts[topic] = a
 		}
-		a.Count++
-		a.Bytes += kept.size()
-		a.Newest = id
+		a.Add(id, kept.size())
 		return nil
 	})
 	return accounts, err
@@ -162,17 +160,3 @@ func (c *chunk) do(err error) error {
 
 // touches says whether a span has keys of a kind.
 func touches(span keySpan, kind byte) bool { return span.from[0] <= kind && span.to[0] >= kind }
-
-func maxID(a, b stream.ID) stream.ID {
-	if a.Less(b) {
-		return b
-	}
-	return a
-}
-
-func minID(a, b stream.ID) stream.ID {
-	if b.Less(a) {
-		return b
-	}
-	return a
-}

@@ -300,3 +300,21 @@ func TestNoEventIsWithinAVoidThoughTheClockIsSetBack(t *testing.T) {
 	s = openOn(t, vfs.Default, dir, logtest.Generous, h)
 	wantGap(t, s, "at an event of its own, opened again", next, false)
 }
+
+func TestAClockThatIsSetBackShortensNoVoid(t *testing.T) {
+	fs, h := vfs.NewMem(), newHands()
+	s := openOn(t, fs, "store", logtest.Generous, h)
+	add(t, s, news, "before")
+	in := stream.IDAt(h.clock().Add(45 * time.Minute))
+	for _, by := range []time.Duration{time.Hour, -30 * time.Minute} {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		h.move(by)
+		s = openOn(t, fs, "store", logtest.Generous, h)
+	}
+	add(t, s, news, "after")
+	h.move(time.Hour)
+	add(t, s, news, "later")
+	wantGap(t, s, "within the hour that it was away", in, true)
+}

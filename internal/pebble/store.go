@@ -68,11 +68,7 @@ func (s *Store) Append(ctx context.Context, events ...stream.Event) ([]stream.ID
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]stream.ID, len(logged))
-	for i, e := range logged {
-		ids[i] = e.ID
-	}
-	return ids, nil
+	return stream.IDs(logged), nil
 }
 
 // Head implements stream.Log.

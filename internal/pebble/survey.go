@@ -88,7 +88,7 @@ type tally struct {
 func (t *tally) add(id stream.ID, size int64) {
 	t.count++
 	t.bytes += size
-	t.newest = maxID(t.newest, id)
+	t.newest = t.newest.Max(id)
 	t.mix += bits.RotateLeft64(id.Ms*0x9E3779B97F4A7C15, 29) ^ id.Seq*0xC2B2AE3D27D4EB4F
 }
 

@@ -1,5 +1,5 @@
 // Package stream has the nouns of the server (Topic, ID, Event), the Log that keeps events in order, with its promises,
-// and a Log in memory. It imports the standard library alone.
+// and what every Log on one node has in common: the Ledger and the Feed. It imports the standard library alone.
 package stream
 
 import (
@@ -18,6 +18,15 @@ type Event struct {
 	Topic Topic
 	Type  Type
 	Data  string // valid UTF-8, not empty; may hold any line breaks
+}
+
+// IDs are those of events, in order.
+func IDs(events []Event) []ID {
+	ids := make([]ID, len(events))
+	for i, e := range events {
+		ids[i] = e.ID
+	}
+	return ids
 }
 
 // Type is an event's type, what a page names in addEventListener. It is one line of at most 64 bytes of UTF-8 without

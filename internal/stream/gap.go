@@ -26,7 +26,7 @@ func (l *Ledger) missed(q Query, head ID) (topics []string, missed bool) {
 	case l.foreign(q, head):
 		return q.Topics.Names(), true
 	case q.Topics.IsZero():
-		return l.lostBelow("", q)
+		return l.lostOfAll(q)
 	}
 	for _, name := range q.Topics.Names() {
 		if l.lostOf(name, q) {
@@ -51,9 +51,9 @@ func (l *Ledger) lostOf(name string, q Query) (lost bool) {
 	return lost
 }
 
-// lostBelow names the topics below a prefix that have lost something after the query's position; none if they are many.
-func (l *Ledger) lostBelow(prefix string, q Query) (topics []string, missed bool) {
-	l.names.below(prefix, func(s *shelf) bool { return s.lost(q.After, q.Told) }, func(a *Account) bool {
+// lostOfAll names the topics that have lost something after the query's position; none if they are many.
+func (l *Ledger) lostOfAll(q Query) (topics []string, missed bool) {
+	l.names.below("", func(s *shelf) bool { return s.lost(q.After, q.Told) }, func(a *Account) bool {
 		if a.lost(q.After, q.Told) {
 			topics, missed = append(topics, a.Topic.name), true
 		}
@@ -69,7 +69,7 @@ func (l *Ledger) lostBelow(prefix string, q Query) (topics []string, missed bool
 func (l *Ledger) removed() ID {
 	highest := l.floor.Removed
 	for _, s := range l.names.shelves {
-		highest = highest.max(s.Removed)
+		highest = highest.Max(s.Removed)
 	}
 	return highest
 }

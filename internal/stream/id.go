@@ -89,14 +89,16 @@ func (id ID) After(t time.Time) ID {
 // next is the position just after id.
 func (id ID) next() ID { return ID{id.Ms, id.Seq + 1} }
 
-func (id ID) max(other ID) ID {
+// Max is the higher of the two.
+func (id ID) Max(other ID) ID {
 	if id.Less(other) {
 		return other
 	}
 	return id
 }
 
-func (id ID) min(other ID) ID {
+// Min is the lower of the two.
+func (id ID) Min(other ID) ID {
 	if other.Less(id) {
 		return other
 	}

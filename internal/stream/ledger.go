@@ -37,11 +37,18 @@ type Account struct {
 	crowded bool // it is in Ledger.crowded
 }
 
+// Add counts the topic's newest event, of that Size.
+func (a *Account) Add(id ID, size int64) {
+	a.Count++
+	a.Bytes += size
+	a.Newest = id
+}
+
 // NewLedger is the ledger of a log whose head is at that position, and that knows nothing of what came before floor.
 func NewLedger(keep Retention, head, floor ID, voids ...Void) *Ledger {
 	l := &Ledger{keep: keep, topics: map[Topic]*Account{}, head: head, voids: voids, mark: head.next()}
 	for _, v := range voids {
-		l.mark = l.mark.max(v.To) // so that no event gets an ID within a void, should the clock be set back
+		l.mark = l.mark.Max(v.To) // so that no event gets an ID within a void, should the clock be set back
 	}
 	l.floor = marks{Removed: floor, removal: l.mark}
 	return l
@@ -79,8 +86,8 @@ func (l *Ledger) Voids() []Void { return l.voids }
 // Fresh is the ledger of the same log without any topics, and with no lower a floor than that: of what came before,
 // nothing is known any more.
 func (l *Ledger) Fresh(floor ID) *Ledger {
-	fresh := NewLedger(l.keep, l.head, l.Floor().max(floor), l.voids...)
-	fresh.mark = l.mark.next().max(fresh.mark)
+	fresh := NewLedger(l.keep, l.head, l.Floor().Max(floor), l.voids...)
+	fresh.mark = l.mark.next().Max(fresh.mark)
 	fresh.floor.removal = fresh.mark
 	return fresh
 }
@@ -115,19 +122,17 @@ func (l *Ledger) Admit(events ...Event) error {
 
 // Add gives an event that was admitted its ID, and enters it. What is over then is for Surplus to say.
 func (l *Ledger) Add(e *Event, now time.Time) *Account {
-	l.head = l.head.max(l.mark).After(now)
+	l.head = l.head.Max(l.mark).After(now)
 	l.mark, e.ID = l.head, l.head
 	a := l.topics[e.Topic]
 	if a == nil {
 		a = &Account{Topic: e.Topic}
 		l.open(a)
 	}
-	a.Count++
-	a.Bytes += Size(*e)
+	a.Add(e.ID, Size(*e))
 	if !a.always {
 		l.bytes += Size(*e)
 	}
-	a.Newest = e.ID
 	a.shelf.raise(a.marks)
 	l.crowd(a)
 	return a

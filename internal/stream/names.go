@@ -28,9 +28,9 @@ type marks struct {
 }
 
 func (m *marks) raise(to marks) {
-	m.Newest = m.Newest.max(to.Newest)
-	m.Removed = m.Removed.max(to.Removed)
-	m.removal = m.removal.max(to.removal)
+	m.Newest = m.Newest.Max(to.Newest)
+	m.Removed = m.Removed.Max(to.Removed)
+	m.removal = m.removal.Max(to.removal)
 }
 
 // lost says whether something was removed after a position that had not been told by that moment.

@@ -46,7 +46,7 @@ func (l *Ledger) Plan(q Query, head ID) Plan {
 	if q.Until == (ID{}) || head.Less(q.Until) {
 		p.query.Until = head
 	}
-	p.query.After = q.After.min(p.query.Until)
+	p.query.After = q.After.Min(p.query.Until)
 	p.topics, p.whole = l.choose(p.query)
 	return p
 }
