@@ -261,7 +261,7 @@ func TestCloseIsSafeTwiceAndLeavesNothing(t *testing.T) {
 		s.waitFor(3)
 		s.broker.Close()
 		s.broker.Close()
-		if s.broker.Listening(stream.MustTopic("news")) {
+		if s.broker.HasSubscribers(stream.MustTopic("news")) {
 			t.Error("a closed broker says that somebody listens")
 		}
 		if r := s.listen("/events/news", ""); r.end() != io.EOF {
@@ -286,7 +286,7 @@ func TestTheEleventhClientGetsInWhenOneLeaves(t *testing.T) {
 		t.Errorf("the eleventh shall come back after %v, with id %q", retry, turned.messages.LastEventID())
 	}
 	inside[3].leave()
-	eventually(t, "there is a place", func() bool { return s.broker.Streams() == 9 })
+	eventually(t, "there is a place", func() bool { return s.engine.Streams() == 9 })
 	again := s.listen("/events/news", "")
 	s.waitFor(10)
 	s.publish("news", "for the eleventh too")

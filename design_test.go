@@ -31,7 +31,7 @@ var arrows = map[string][]string{
 	"board/boardtest": {"board", "stream"},
 	"memory":          {"stream", "board"},
 	"pebble":          {"stream", "board"},
-	"web":             {"stream", "delivery", "audit", "board"},
+	"web":             {"stream", "sse", "delivery", "audit", "board"},
 	"config":          {},
 	"commands":        {"stream", "pebble", "config"},
 }

@@ -118,7 +118,10 @@ func TestReadingFollowsTheProtocol(t *testing.T) {
 		{"GET /events/a/b", "", 200, stream, block},
 		{"GET /events/a%2Fb?since=all", "", 200, stream, "id: " + first.Before().String()},
 		{"GET /events?topic=a%2Fb&topic=*&topic=x/*&unknown=1", "", 200, stream, block},
-		{"GET /events/$server", "", 200, stream, block},
+		{"GET /events/$server", "", 200, stream, ": iris-broadcast\nid: "},
+		{"GET /events/$server | Accept: application/json", "", 200, list, `"next":"`},
+		{"GET /events?topic=$server&topic=a/b", "", 400, problem, "a log of their own"},
+		{"GET /events?topic=$server/*&topic=*", "", 400, problem, "a log of their own"},
 		{"GET /events/a/b?envelope=1", "", 200, stream, block},
 		{"GET /events/a/b?last=1000", "", 200, stream, "id: " + first.Before().String()},
 		{"GET /events/a/b?since=10m", "", 200, stream, "id: " + first.Before().String()},
@@ -155,7 +158,7 @@ func TestReadingFollowsTheProtocol(t *testing.T) {
 	} {
 		e.try(t, s)
 	}
-	eventually(t, "HEAD registers nobody, and the others have left", func() bool { return s.broker.Streams() == 0 })
+	eventually(t, "HEAD registers nobody, and the others have left", func() bool { return s.engine.Streams() == 0 })
 }
 
 func TestEveryAddressAnswersAsItShould(t *testing.T) {
@@ -347,7 +350,7 @@ func handle(t *testing.T, ctx context.Context, log stream.Log) *site {
 	}
 	server := httptest.NewServer(node.server.Handler)
 	t.Cleanup(func() {
-		node.broker.Close()
+		node.close()
 		server.Close()
 	})
 	return &site{node: node, t: t, url: server.URL}

@@ -29,7 +29,7 @@ func (s *Site) addAudit(ctx iris.Context) {
 		Fail(ctx, err)
 		return
 	}
-	record, err := audit.Add(ctx.Request().Context(), s.Log, entry, time.Now())
+	record, err := audit.Add(ctx.Request().Context(), s.Events, entry, time.Now())
 	if err != nil {
 		Fail(ctx, err)
 		return
@@ -50,7 +50,7 @@ func (s *Site) postAudit(ctx iris.Context) {
 			entry.Details, _ = json.Marshal(details) // a string always can be JSON
 		}
 	}
-	if _, err := audit.Add(ctx.Request().Context(), s.Log, entry, time.Now()); err != nil {
+	if _, err := audit.Add(ctx.Request().Context(), s.Events, entry, time.Now()); err != nil {
 		Fail(ctx, err)
 		return
 	}
@@ -147,7 +147,7 @@ func (s *Site) listAudits(ctx iris.Context) {
 // exportAudits writes all records that match, as they are read, so that no export is too long for memory.
 func (r *reader) exportAudits(q auditQuery, from stream.Query, format string) {
 	ctx := r.ctx
-	_, err := r.Log.Page(ctx.Request().Context(), stream.Query{Topics: from.Topics, Limit: 1}) // while an error can still be told
+	_, err := r.Events.Page(ctx.Request().Context(), stream.Query{Topics: from.Topics, Limit: 1}) // while an error can still be told
 	if err != nil {
 		Fail(ctx, err)
 		return

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"iris-broadcast/internal/audit"
 	"iris-broadcast/internal/delivery"
+	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
 )
 
@@ -20,33 +22,26 @@ var fixed = map[string]stream.Topic{
 	"/api/v1/audits": audit.Topic,
 }
 
-// Reading is what a GET below /events asks for.
-type Reading struct {
-	Topics stream.Selection
-	Start  stream.Start
-	Form   delivery.Form
-}
-
 // ParseReading reads the topics from the path or from topic=, where to start from Last-Event-ID, since= and last=, and the
 // form from envelope=. Other parameters are ignored.
-func ParseReading(r *http.Request) (Reading, error) {
+func ParseReading(r *http.Request) (delivery.Reading, error) {
 	query, err := parseQuery(r)
 	if err != nil {
-		return Reading{}, err
+		return delivery.Reading{}, err
 	}
-	var reading Reading
+	var reading delivery.Reading
 	if reading.Topics, err = parseTopics(r.URL.Path, query); err != nil {
-		return Reading{}, err
+		return delivery.Reading{}, err
 	}
 	if reading.Start, err = stream.ParseStart(r.Header.Get("Last-Event-ID"), query, time.Now()); err != nil {
-		return Reading{}, err
+		return delivery.Reading{}, err
 	}
 	switch query.Get("envelope") {
 	case "1":
-		reading.Form = delivery.Envelope
+		reading.Form = sse.Envelope
 	case "", "0":
 	default:
-		return Reading{}, stream.Errorf(stream.Invalid, "envelope is 1, or left out.")
+		return delivery.Reading{}, stream.Errorf(stream.Invalid, "envelope is 1, or left out.")
 	}
 	return reading, nil
 }
@@ -99,17 +94,16 @@ func (s *Site) stream(ctx iris.Context) {
 	case err != nil:
 		Fail(ctx, err)
 	case ctx.Method() == http.MethodHead:
-		StreamHeader(ctx)
+		delivery.SetHeader(ctx.ResponseWriter().Header())
 	default:
-		s.Stream(ctx, reading)
+		err := s.source(reading.Topics).Stream(ctx, reading)
+		if errors.Is(err, delivery.ErrFull) {
+			delivery.SetHeader(ctx.ResponseWriter().Header())
+			ctx.Write(delivery.TurnedAway())
+		} else if err != nil {
+			Fail(ctx, err)
+		}
 	}
-}
-
-// StreamHeader sets the head of an event stream.
-func StreamHeader(ctx iris.Context) {
-	setHeader(ctx, "Content-Type", "text/event-stream; charset=utf-8")
-	setHeader(ctx, "Cache-Control", "no-store, no-transform")
-	setHeader(ctx, "X-Accel-Buffering", "no") // nginx: do not hold back
 }
 
 // own are the topics that the server speaks on alone, and where one may have it do so.
@@ -128,7 +122,7 @@ func (s *Site) publish(ctx iris.Context) {
 		Fail(ctx, err)
 		return
 	}
-	ids, err := s.Log.Append(ctx.Request().Context(), event)
+	ids, err := s.Events.Append(ctx.Request().Context(), event)
 	if err != nil {
 		Fail(ctx, err)
 		return

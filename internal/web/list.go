@@ -37,7 +37,7 @@ type scanned struct {
 func (r *reader) scan(q stream.Query, most int, visit func(stream.Event) bool) (to scanned, err error) {
 	q.Bytes = pageBytes
 	for pages := 0; ; pages++ {
-		page, err := r.turn.Page(r.ctx.Request().Context(), r.Log, q)
+		page, err := r.turn.Page(r.ctx.Request().Context(), r.source(q.Topics), q)
 		if err != nil {
 			return to, err
 		}

@@ -50,7 +50,7 @@ func (s *Site) home(ctx iris.Context) {
 
 // pingPage shows the named event, from now on.
 func (s *Site) pingPage(ctx iris.Context) {
-	head, err := s.Log.Head(ctx.Request().Context())
+	head, err := s.Events.Head(ctx.Request().Context())
 	if err != nil {
 		Fail(ctx, err)
 		return
@@ -61,7 +61,7 @@ func (s *Site) pingPage(ctx iris.Context) {
 // timePage lists what the topic time has said.
 func (s *Site) timePage(ctx iris.Context) {
 	topic := stream.Select(stream.MustTopic("time"))
-	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: topic, Newest: defaultLimit, NewestBytes: listBytes})
+	page, err := s.Events.Page(ctx.Request().Context(), stream.Query{Topics: topic, Newest: defaultLimit, NewestBytes: listBytes})
 	if err != nil {
 		Fail(ctx, err)
 		return
@@ -71,7 +71,13 @@ func (s *Site) timePage(ctx iris.Context) {
 
 // statusPage shows the server through its own topic: the last minutes, and what comes.
 func (s *Site) statusPage(ctx iris.Context) {
-	s.page(ctx, "status", "Status", iris.Map{"Topic": StatusTopic, "Query": "topic=" + StatusTopic, "Streams": s.Streams(), "Events": watched(s.Status())})
+	topics := stream.Select(stream.MustTopic(StatusTopic))
+	page, err := s.Own.Page(ctx.Request().Context(), stream.Query{Topics: topics, Newest: stream.MaxPage})
+	if err != nil {
+		Fail(ctx, err)
+		return
+	}
+	s.page(ctx, "status", "Status", iris.Map{"Topic": StatusTopic, "Query": "topic=" + StatusTopic, "Streams": s.Streams(), "Events": watched(page.Events), "Position": page.Reached.String()})
 }
 
 // StatusTopic is where the server tells of itself.

@@ -10,18 +10,32 @@ import (
 	"github.com/kataras/iris/v12"
 
 	"iris-broadcast/internal/board"
+	"iris-broadcast/internal/delivery"
 	"iris-broadcast/internal/stream"
 )
 
+// Source is a log, and what streams from it.
+type Source struct {
+	stream.Log
+	Stream func(iris.Context, delivery.Reading) error // Broker.ServeHTTP
+}
+
+// source is where a selection is to be read.
+func (s *Site) source(topics stream.Selection) Source {
+	if topics.Internal() {
+		return s.Own
+	}
+	return s.Events
+}
+
 // Site is what the pages and URLs are made of.
 type Site struct {
-	Log     stream.Log
+	Events  Source // what clients publish
+	Own     Source // the server's own topics
 	Board   board.Store
 	Damage  func() []string             // what was damaged in the store, and is set aside
-	Stream  func(iris.Context, Reading) // serves one event stream: Broker.ServeHTTP
 	Streams func() int                  // how many are open
 	Metrics http.Handler                // every figure of the server, for Prometheus
-	Status  func() []stream.Event       // what the server has told of itself in the last minutes
 	Closing func() bool                 // the server is about to end
 	Views   fs.FS                       // HTML templates
 	Public  fs.FS                       // what browsers fetch below /public
@@ -120,7 +134,7 @@ func (s *Site) ready(ctx iris.Context) {
 	}
 	within, cancel := context.WithTimeout(ctx.Request().Context(), 5*time.Second)
 	defer cancel()
-	if err := s.Log.Ready(within); err != nil {
+	if err := s.Events.Ready(within); err != nil {
 		reasons = append(reasons, "the store: "+stream.AsError(err).Detail)
 	}
 	if reasons != nil {

@@ -37,7 +37,7 @@ func (s *Site) watchPage(ctx iris.Context) {
 		Fail(ctx, err)
 		return
 	}
-	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: topics, Newest: watchedEvents, NewestBytes: watchedBytes})
+	page, err := s.source(topics).Page(ctx.Request().Context(), stream.Query{Topics: topics, Newest: watchedEvents, NewestBytes: watchedBytes})
 	if err != nil {
 		Fail(ctx, err)
 		return
@@ -57,7 +57,7 @@ func (s *Site) watchPage(ctx iris.Context) {
 // choosePage asks for a topic, and suggests those that have spoken lately.
 func (s *Site) choosePage(ctx iris.Context) {
 	all, _ := stream.ParseSelection([]string{"*"}) // a pattern that stands in the program
-	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: all, Newest: recentEvents})
+	page, err := s.Events.Page(ctx.Request().Context(), stream.Query{Topics: all, Newest: recentEvents})
 	if err != nil {
 		Fail(ctx, err)
 		return
@@ -87,7 +87,7 @@ func (s *Site) postWatched(ctx iris.Context) {
 		event.Data, err = stream.ParseData([]byte(strings.ReplaceAll(form.Get("data"), "\r\n", "\n")))
 	}
 	if err == nil {
-		_, err = s.Log.Append(ctx.Request().Context(), event)
+		_, err = s.Events.Append(ctx.Request().Context(), event)
 	}
 	if err != nil {
 		Fail(ctx, err)

@@ -1,19 +1,14 @@
-package delivery
+package metrics
 
 import (
 	"sync"
 	"time"
 
 	"github.com/kataras/golog"
-
-	"iris-broadcast/internal/metrics"
 )
 
-// Tally counts who comes and goes, and logs it: up to linesPerSecond lines a second, what is more as one summary at the
-// second's end. Its methods may be called at once, and wait for nobody.
-type Tally struct {
-	metrics *metrics.Metrics
-
+// tally logs who comes and goes: up to linesPerSecond lines a second, and the rest as one summary at the second's end.
+type tally struct {
 	mu                     sync.Mutex
 	second                 time.Time // when the second that is being counted began
 	lines                  int       // logged in it
@@ -29,11 +24,8 @@ const (
 	maxWaiting     = 100 // lines; more are lost where the log takes none
 )
 
-// NewTally returns a Tally that adds to metrics, too.
-func NewTally(m *metrics.Metrics) *Tally { return &Tally{metrics: m} }
-
 // log has a goroutine of its own log a line, so that no client ever waits for the log: it may be a pipe that nobody reads.
-func (t *Tally) log(line func()) {
+func (t *tally) log(line func()) {
 	if len(t.waiting) < maxWaiting {
 		t.waiting = append(t.waiting, line)
 	}
@@ -43,7 +35,7 @@ func (t *Tally) log(line func()) {
 	}
 }
 
-func (t *Tally) logWaiting() {
+func (t *tally) logWaiting() {
 	for {
 		t.mu.Lock()
 		lines := t.waiting
@@ -58,33 +50,38 @@ func (t *Tally) logWaiting() {
 	}
 }
 
-// Joined logs that a client has been registered, as which one of how many.
-func (t *Tally) Joined(registered int) {
-	t.metrics.Opened.Inc()
+// Joined counts and logs a stream that has been registered.
+func (m *Metrics) Joined() {
+	m.opened.Inc()
+	t := &m.tally
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.registered = registered; t.line() {
+	t.registered++
+	if registered := t.registered; t.line() {
 		t.log(func() { golog.Infof("Client added. %d registered clients", registered) })
 		return
 	}
 	t.joined++
 }
 
-// Left logs that a client has gone, why, and how many remain.
-func (t *Tally) Left(reason Reason, registered int) {
-	t.metrics.Ended.WithLabelValues(reason.String()).Inc()
+// Left counts and logs a registered stream that has ended.
+func (m *Metrics) Left(reason Reason) {
+	m.ended[reason].Inc()
+	t := &m.tally
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.registered = registered; t.line() {
+	t.registered--
+	if registered := t.registered; t.line() {
 		t.log(func() { golog.Infof("Removed client (%s). %d registered clients", reason, registered) })
 		return
 	}
 	t.left++
 }
 
-// TurnedAway logs, at the second's end, that a client found no place.
-func (t *Tally) TurnedAway(maxStreams int) {
-	t.metrics.TurnedAway.Inc()
+// TurnedAway counts a client that found all of maxStreams taken, and logs it at the second's end.
+func (m *Metrics) TurnedAway(maxStreams int) {
+	m.turnedAway.Inc()
+	t := &m.tally
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.maxStreams = maxStreams
@@ -93,14 +90,14 @@ func (t *Tally) TurnedAway(maxStreams int) {
 }
 
 // line says whether one more line may be logged in this second.
-func (t *Tally) line() bool {
+func (t *tally) line() bool {
 	t.open()
 	t.lines++
 	return t.lines <= linesPerSecond
 }
 
 // open begins a second if none is being counted.
-func (t *Tally) open() {
+func (t *tally) open() {
 	if t.second.IsZero() {
 		t.second, t.lines = time.Now(), 0
 		time.AfterFunc(time.Second, t.sum)
@@ -108,7 +105,7 @@ func (t *Tally) open() {
 }
 
 // sum ends the second.
-func (t *Tally) sum() {
+func (t *tally) sum() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	joined, left, turned, registered, maxStreams := t.joined, t.left, t.turned, t.registered, t.maxStreams
