@@ -23,6 +23,7 @@ var arrows = map[string][]string{
 	"stream":          {},
 	"stream/logtest":  {"stream"},
 	"sse":             {},
+	"loglimit":        {},
 	"metrics":         {"stream"},
 	"delivery":        {"stream", "sse", "metrics"},
 	"demo":            {"stream"},
@@ -31,7 +32,7 @@ var arrows = map[string][]string{
 	"board/boardtest": {"board", "stream"},
 	"memory":          {"stream", "board"},
 	"pebble":          {"stream", "board"},
-	"web":             {"stream", "delivery", "audit", "board"},
+	"web":             {"stream", "delivery", "audit", "board", "loglimit"},
 	"config":          {},
 	"commands":        {"stream", "pebble", "config"},
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/kataras/golog"
+
+	"iris-broadcast/internal/loglimit"
 )
 
 // Server is an http.Server with bounds for everything that a client could leave open, and a Shutdown that does not wait for
@@ -37,7 +39,7 @@ func NewServer(handler http.Handler, certFile, keyFile string, stall time.Durati
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ConnState:         s.connState,
-		ErrorLog:          log.New(errorLog{}, "", 0),
+		ErrorLog:          log.New(newErrorLog(), "", 0),
 		HTTP2:             &http.HTTP2Config{WriteByteTimeout: stall},
 	}
 	if certFile == "" {
@@ -101,10 +103,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// errorLog takes what http.Server has to say of its clients' connections, such as TLS handshakes that failed.
-type errorLog struct{}
+// errorLog logs what http.Server reports of its connections, such as failed TLS handshakes. A port scan causes thousands.
+type errorLog struct{ lines *loglimit.Lines[int] }
 
-func (errorLog) Write(line []byte) (int, error) {
-	golog.Warnf("%q", line)
+func newErrorLog() errorLog {
+	return errorLog{loglimit.New(func(more int) { golog.Warnf("%d more connection errors", more) })}
+}
+
+func (l errorLog) Write(line []byte) (int, error) {
+	text := string(line) // the caller reuses line
+	l.lines.Log(func() { golog.Warnf("%q", text) }, func(more *int) { *more++ })
 	return len(line), nil
 }
