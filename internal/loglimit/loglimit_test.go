@@ -3,15 +3,31 @@ package loglimit
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
 // record is a log in memory.
-type record struct{ lines []string }
+type record struct {
+	mu    sync.Mutex
+	lines []string
+}
 
-func (r *record) log(line string) { r.lines = append(r.lines, line) }
+func (r *record) log(line string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, line)
+}
+
+// logged waits for what is being logged, and returns all lines.
+func (r *record) logged() []string {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.lines)
+}
 
 // crowd logs n numbered lines at once.
 func crowd(l *Lines[int], r *record, n int) {
@@ -32,18 +48,16 @@ func TestAboveFiveASecondThereIsOneSummary(t *testing.T) {
 		time.Sleep(1100 * time.Millisecond)
 		crowd(l, &r, 6)
 		crowd(l, &r, 200)
-		synctest.Wait()
-		if len(r.lines) != 3+5 {
-			t.Errorf("before the second has ended there is %q", r.lines)
+		if got := r.logged(); len(got) != 3+5 {
+			t.Errorf("before the second has ended there is %q", got)
 		}
 		time.Sleep(1100 * time.Millisecond)
 		crowd(l, &r, 1)
 		time.Sleep(time.Minute)
-		synctest.Wait()
 		want := []string{"line 0", "line 1", "line 2", // no summary
 			"line 0", "line 1", "line 2", "line 3", "line 4", "201 more", "line 0"}
-		if !slices.Equal(r.lines, want) {
-			t.Errorf("logged %q, want %q", r.lines, want)
+		if got := r.logged(); !slices.Equal(got, want) {
+			t.Errorf("logged %q, want %q", got, want)
 		}
 	})
 }
@@ -55,9 +69,8 @@ func TestALineThatIsNilIsOnlySummedUp(t *testing.T) {
 		l.Log(nil, func(more *int) { *more += 10 })
 		crowd(l, &r, 1)
 		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		if want := []string{"line 0", "10 more"}; !slices.Equal(r.lines, want) {
-			t.Errorf("logged %q, want %q", r.lines, want)
+		if got, want := r.logged(), []string{"line 0", "10 more"}; !slices.Equal(got, want) {
+			t.Errorf("logged %q, want %q", got, want)
 		}
 	})
 }
