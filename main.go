@@ -85,7 +85,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	defer node.broker.Close()
-	listener, err := listen(s.Addr)
+	listener, err := listen(s)
 	if err != nil {
 		return err
 	}
@@ -241,12 +241,12 @@ func sub(dir string) fs.FS {
 }
 
 // listen opens the one port.
-func listen(addr string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", addr)
+func listen(s *config.Config) (net.Listener, error) {
+	listener, err := web.Listen(s.Addr, s.Heartbeat, s.Stall)
 	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.Errno(10048)) { // 10048: WSAEADDRINUSE
-		host, port, _ := net.SplitHostPort(addr)
+		host, port, _ := net.SplitHostPort(s.Addr)
 		number, _ := strconv.Atoi(port)
-		return nil, fmt.Errorf("%s is in use; try `-addr %s`", addr, net.JoinHostPort(host, strconv.Itoa(number%65535+1)))
+		return nil, fmt.Errorf("%s is in use; try `-addr %s`", s.Addr, net.JoinHostPort(host, strconv.Itoa(number%65535+1)))
 	}
 	return listener, err
 }

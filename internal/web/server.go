@@ -8,7 +8,9 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/kataras/golog"
@@ -51,6 +53,17 @@ func NewServer(handler http.Handler, certFile, keyFile string, stall time.Durati
 	}
 	s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	return s, nil
+}
+
+// Listen opens the TCP port addr, host:port. On Linux a client that has vanished without closing its connection is given up
+// about 3 heartbeats after it was last heard of: the next heartbeat goes unacknowledged for two more. It is later if stall is
+// longer than that, because a client whose receive window stays closed counts as unacknowledged, too.
+func Listen(addr string, heartbeat, stall time.Duration) (net.Listener, error) {
+	config := net.ListenConfig{Control: func(_, _ string, listening syscall.RawConn) error {
+		return setUserTimeout(listening, max(2*heartbeat, stall+5*time.Second))
+	}}
+	config.SetMultipathTCP(false) // which has no such timeout
+	return config.Listen(context.Background(), "tcp", addr)
 }
 
 // ServeOn serves the listener until Shutdown; then it returns nil.
@@ -111,7 +124,7 @@ func newErrorLog() errorLog {
 }
 
 func (l errorLog) Write(line []byte) (int, error) {
-	text := string(line) // the caller reuses line
+	text := strings.TrimSuffix(string(line), "\n")
 	l.lines.Log(func() { golog.Warnf("%q", text) }, func(more *int) { *more++ })
 	return len(line), nil
 }

@@ -1,0 +1,92 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"iris-broadcast/tests/harness"
+)
+
+// inside is set where the tests run in a network namespace of their own, with its own loopback interface and packet filter.
+const inside = "BROADCAST_TEST_NAMESPACE"
+
+// noNamespace is why they do not.
+var noNamespace error
+
+const filter = `
+table inet broadcast {
+	set vanished { type ipv4_addr; }
+	chain input {
+		type filter hook input priority 0;
+		ip saddr @vanished drop
+		ip daddr @vanished drop
+	}
+}`
+
+// isolate runs the tests again in a new network namespace, and ends the process with their exit code. It returns if it runs
+// there already, or if noNamespace is set.
+func isolate() {
+	if os.Getenv(inside) != "" {
+		command("ip", "", "link", "set", "lo", "up")
+		command("nft", filter, "-f", "-")
+		return
+	}
+	for _, name := range []string{"ip", "nft"} {
+		if _, noNamespace = exec.LookPath(name); noNamespace != nil {
+			return
+		}
+	}
+	runtime.LockOSThread() // Pdeathsig is about the thread that started the child
+	again := exec.Command("/proc/self/exe", os.Args[1:]...)
+	again.Stdout, again.Stderr = os.Stdout, os.Stderr
+	again.Env = append(os.Environ(), inside+"=1")
+	again.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	if uid, gid := os.Geteuid(), os.Getegid(); uid != 0 { // root of a user namespace may do it, too
+		again.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		again.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: uid, Size: 1}}
+		again.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: gid, Size: 1}}
+	}
+	var exit *exec.ExitError
+	switch err := again.Run(); {
+	case err == nil:
+		os.Exit(0)
+	case errors.As(err, &exit):
+		os.Exit(max(1, exit.ExitCode()))
+	default:
+		noNamespace = err
+	}
+}
+
+// command runs a program that sets the namespace up.
+func command(name, stdin string, args ...string) {
+	c := exec.Command(name, args...)
+	c.Stdin = strings.NewReader(stdin)
+	if said, err := c.CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("%s %q: %v\n%s", name, args, err, said))
+	}
+}
+
+// needsNamespace skips the test where there is no namespace; with CI=true it fails.
+func needsNamespace(t *testing.T) {
+	t.Helper()
+	const install = "apt-get install iproute2 nftables"
+	harness.Needs(t, install, "ip")
+	harness.Needs(t, install, "nft")
+	switch {
+	case noNamespace != nil && os.Getenv("CI") == "true":
+		t.Fatalf("no network namespace: %v; run as root", noNamespace)
+	case noNamespace != nil:
+		t.Skipf("no network namespace: %v; run as root", noNamespace)
+	}
+}
+
+// vanish drops all packets from and to an address, as if its machine had lost power.
+func vanish(address string) {
+	command("nft", "", "add element inet broadcast vanished { "+address+" }")
+}
