@@ -16,7 +16,7 @@ import (
 // inside is set where the tests run in a network namespace of their own, with its own loopback interface and packet filter.
 const inside = "BROADCAST_TEST_NAMESPACE"
 
-// noNamespace is why they do not.
+// noNamespace is why they do not, or why it has no packet filter.
 var noNamespace error
 
 const filter = `
@@ -33,8 +33,7 @@ table inet broadcast {
 // there already, or if noNamespace is set.
 func isolate() {
 	if os.Getenv(inside) != "" {
-		command("ip", "", "link", "set", "lo", "up")
-		command("nft", filter, "-f", "-")
+		noNamespace = errors.Join(command("ip", "", "link", "set", "lo", "up"), command("nft", filter, "-f", "-"))
 		return
 	}
 	for _, name := range []string{"ip", "nft"} {
@@ -64,12 +63,14 @@ func isolate() {
 }
 
 // command runs a program that sets the namespace up.
-func command(name, stdin string, args ...string) {
+func command(name, stdin string, args ...string) error {
 	c := exec.Command(name, args...)
 	c.Stdin = strings.NewReader(stdin)
-	if said, err := c.CombinedOutput(); err != nil {
-		panic(fmt.Sprintf("%s %q: %v\n%s", name, args, err, said))
+	said, err := c.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s %q: %w\n%s", name, args, err, said)
 	}
+	return nil
 }
 
 // needsNamespace skips the test where there is no namespace; with CI=true it fails.
@@ -78,15 +79,20 @@ func needsNamespace(t *testing.T) {
 	const install = "apt-get install iproute2 nftables"
 	harness.Needs(t, install, "ip")
 	harness.Needs(t, install, "nft")
-	switch {
-	case noNamespace != nil && os.Getenv("CI") == "true":
-		t.Fatalf("no network namespace: %v; run as root", noNamespace)
-	case noNamespace != nil:
-		t.Skipf("no network namespace: %v; run as root", noNamespace)
+	if noNamespace == nil {
+		return
 	}
+	message := fmt.Sprintf("no network namespace with a packet filter: %v; run as root", noNamespace)
+	if os.Getenv("CI") == "true" {
+		t.Fatal(message)
+	}
+	t.Skip(message)
 }
 
 // vanish drops all packets from and to an address, as if its machine had lost power.
-func vanish(address string) {
-	command("nft", "", "add element inet broadcast vanished { "+address+" }")
+func vanish(t *testing.T, address string) {
+	t.Helper()
+	if err := command("nft", "", "add element inet broadcast vanished { "+address+" }"); err != nil {
+		t.Fatal(err)
+	}
 }

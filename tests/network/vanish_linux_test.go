@@ -45,7 +45,7 @@ func TestAClientThatVanishesIsGivenUp(t *testing.T) {
 			}
 			wait(2)
 
-			vanish(kind.address)
+			vanish(t, kind.address)
 			vanished := time.Now()
 			wait(1)
 			if took := time.Since(vanished); took > within {
