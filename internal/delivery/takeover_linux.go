@@ -56,8 +56,8 @@ func (b *bytesWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// ownDescriptor is a second descriptor of the same socket, for a writer: Go's own comes with more memory than a stream needs.
-// The socket is non-blocking already.
+// ownDescriptor is a second descriptor of the same socket, for a writer: Go's own comes with more memory than a
+// stream needs. The socket is non-blocking already.
 func ownDescriptor(c net.Conn) (int, error) {
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {

@@ -1,5 +1,5 @@
-// Package loglimit keeps crowds out of the log: of lines that clients can cause at will it logs a few a second, and one that
-// sums up the others.
+// Package loglimit limits the rate of log lines that clients can cause at will: a few a second are logged as they
+// are, the others as one summary.
 package loglimit
 
 import (
@@ -8,35 +8,36 @@ import (
 )
 
 const (
-	perSecond  = 5   // lines logged as they are
-	maxWaiting = 100 // lines held while the log does not keep up
+	perSecond = 5   // lines
+	maxQueued = 100 // lines, while the log does not keep up
 )
 
-// Lines logs up to five lines a second as they are. The others are folded into a T, such as their number, which becomes one
-// summary line at the second's end. No method waits for the log, which may be a pipe that nobody reads: at most 100 lines
-// are held for it; beyond that lines are folded too, and a summary is put off. Lines is safe for concurrent use.
+// Lines logs up to five lines a second. Any others are folded into a T, such as a count, which is logged as one
+// summary at the end of the second. Callers never block on the log, which may be a pipe that nobody reads: at most
+// 100 lines are queued; while the queue is full, lines are folded and the summary is postponed, so no count is lost.
+// Lines is safe for concurrent use.
 type Lines[T any] struct {
 	summarize func(T)
 
-	mu      sync.Mutex
-	counted bool // a second has begun
-	lines   int  // logged in it
-	rest    *T   // of the lines that were not, or nil
+	mu       sync.Mutex
+	counting bool // a second has begun
+	lines    int  // queued in it
+	rest     *T   // what the others were folded into, or nil
 
-	waiting []func() // for the log, in order
-	writing bool     // write is running
+	queue   []func()
+	writing bool // write is running
 }
 
-// New returns a Lines that has summarize log the summaries.
+// New returns a Lines that calls summarize to log a summary.
 func New[T any](summarize func(T)) *Lines[T] { return &Lines[T]{summarize: summarize} }
 
-// Log has line called, which logs it, or calls fold to add it to the second's summary. A nil line is always folded. Lines
-// and summaries are logged by one goroutine, in order; fold is called at once and must not block.
+// Log queues line, which logs something, or calls fold to add it to the summary. A nil line is always folded. One
+// goroutine at a time calls the lines and summarize, in order; fold is called before Log returns and must not block.
 func (l *Lines[T]) Log(line func(), fold func(rest *T)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.counted {
-		l.counted, l.lines = true, 0
+	if !l.counting {
+		l.counting, l.lines = true, 0
 		time.AfterFunc(time.Second, l.endSecond)
 	}
 	if line != nil && l.lines < perSecond && l.enqueue(line) {
@@ -49,11 +50,11 @@ func (l *Lines[T]) Log(line func(), fold func(rest *T)) {
 	fold(l.rest)
 }
 
-// endSecond sums up the second, or leaves that to the next one if the log is not keeping up.
+// endSecond queues the summary, or tries again a second later if the queue is full.
 func (l *Lines[T]) endSecond() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.counted = false
+	l.counting = false
 	if l.rest == nil {
 		return
 	}
@@ -61,16 +62,16 @@ func (l *Lines[T]) endSecond() {
 		l.rest = nil
 		return
 	}
-	l.counted, l.lines = true, 0
+	l.counting, l.lines = true, 0
 	time.AfterFunc(time.Second, l.endSecond)
 }
 
-// enqueue has write log the line; it reports whether there was room.
+// enqueue reports whether there was room for line.
 func (l *Lines[T]) enqueue(line func()) bool {
-	if len(l.waiting) == maxWaiting {
+	if len(l.queue) == maxQueued {
 		return false
 	}
-	l.waiting = append(l.waiting, line)
+	l.queue = append(l.queue, line)
 	if !l.writing {
 		l.writing = true
 		go l.write()
@@ -78,17 +79,17 @@ func (l *Lines[T]) enqueue(line func()) bool {
 	return true
 }
 
-// write logs what waits, then ends.
+// write calls the queued lines until there are none.
 func (l *Lines[T]) write() {
 	for {
 		l.mu.Lock()
-		if len(l.waiting) == 0 {
-			l.waiting, l.writing = nil, false
+		if len(l.queue) == 0 {
+			l.queue, l.writing = nil, false
 			l.mu.Unlock()
 			return
 		}
-		line := l.waiting[0]
-		l.waiting = l.waiting[1:]
+		line := l.queue[0]
+		l.queue = l.queue[1:]
 		l.mu.Unlock()
 		line()
 	}

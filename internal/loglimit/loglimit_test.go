@@ -88,8 +88,8 @@ func TestALogThatNobodyReadsHoldsNobodyUpAndLosesNoCount(t *testing.T) {
 			time.Sleep(time.Second + time.Millisecond)
 		}
 		synctest.Wait()
-		if held := len(l.waiting); held != maxWaiting {
-			t.Errorf("%d lines are held, want %d", held, maxWaiting)
+		if held := len(l.queue); held != maxQueued {
+			t.Errorf("%d lines are held, want %d", held, maxQueued)
 		}
 		close(unread)
 		time.Sleep(3 * time.Second)
@@ -97,10 +97,10 @@ func TestALogThatNobodyReadsHoldsNobodyUpAndLosesNoCount(t *testing.T) {
 		if total != seconds*each {
 			t.Errorf("%d lines and %d summaries add up to %d, want %d", lines, summaries, total, seconds*each)
 		}
-		if lines+summaries > maxWaiting+2 { // one was being logged, one was put off
+		if lines+summaries > maxQueued+2 { // one was being logged, one was put off
 			t.Errorf("%d lines and %d summaries, more than were to be held", lines, summaries)
 		}
-		if l.writing || l.waiting != nil {
+		if l.writing || l.queue != nil {
 			t.Error("with nothing to log a goroutine stays")
 		}
 	})

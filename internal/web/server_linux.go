@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setUserTimeout has the system end a connection on which something sent has been unacknowledged for that long
-// (TCP_USER_TIMEOUT, RFC 5482). Accepted sockets inherit it from the listening one, tcp(7).
+// setUserTimeout has the kernel close a connection once data has been unacknowledged for that long (TCP_USER_TIMEOUT,
+// RFC 5482). Accepted sockets inherit the option from the listening socket; see tcp(7).
 func setUserTimeout(listening syscall.RawConn, timeout time.Duration) (err error) {
 	controlled := listening.Control(func(fd uintptr) {
 		ms := int(timeout.Milliseconds())

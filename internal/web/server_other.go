@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// setUserTimeout does nothing: here the system's own limit on retransmissions ends such a connection.
+// setUserTimeout does nothing: elsewhere the system's own limit on retransmissions applies.
 func setUserTimeout(syscall.RawConn, time.Duration) error { return nil }

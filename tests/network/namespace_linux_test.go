@@ -13,10 +13,10 @@ import (
 	"iris-broadcast/tests/harness"
 )
 
-// inside is set where the tests run in a network namespace of their own, with its own loopback interface and packet filter.
+// inside is set where the tests run in their own network namespace, with its loopback interface and packet filter.
 const inside = "BROADCAST_TEST_NAMESPACE"
 
-// noNamespace is why they do not, or why it has no packet filter.
+// noNamespace is why there is none, or none with a packet filter.
 var noNamespace error
 
 const filter = `
@@ -29,8 +29,8 @@ table inet broadcast {
 	}
 }`
 
-// isolate runs the tests again in a new network namespace, and ends the process with their exit code. It returns if it runs
-// there already, or if noNamespace is set.
+// isolate runs the tests again in a new network namespace and exits with their status. It returns inside of that, and
+// where there is none.
 func isolate() {
 	if os.Getenv(inside) != "" {
 		noNamespace = errors.Join(command("ip", "", "link", "set", "lo", "up"), command("nft", filter, "-f", "-"))

@@ -39,15 +39,16 @@ func TestAClientThatVanishesIsGivenUp(t *testing.T) {
 			staying := from("127.0.0.1", transport)
 			messages := sse.NewReader(open(t, staying, s.URL, kind.major).Body)
 			open(t, from(kind.address, transport), s.URL, kind.major)
-			wait := func(n int) {
+			until := func(n int) {
 				t.Helper()
-				harness.Eventually(t, "the server counts the streams", func() bool { return streams(t, staying, s.URL) == n })
+				counted := func() bool { return streams(t, staying, s.URL) == n }
+				harness.Eventually(t, "the server counts the streams", counted)
 			}
-			wait(2)
+			until(2)
 
 			vanish(t, kind.address)
 			vanished := time.Now()
-			wait(1)
+			until(1)
 			if took := time.Since(vanished); took > within {
 				t.Errorf("the client was still counted after %v, want at most %v", took, within)
 			}
