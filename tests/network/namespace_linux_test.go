@@ -36,6 +36,7 @@ func isolate() {
 		noNamespace = errors.Join(command("ip", "", "link", "set", "lo", "up"), command("nft", filter, "-f", "-"))
 		return
 	}
+	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin") // where Debian puts nft
 	for _, name := range []string{"ip", "nft"} {
 		if _, noNamespace = exec.LookPath(name); noNamespace != nil {
 			return
