@@ -85,7 +85,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	defer node.close()
-	listener, err := openPort(s.Addr)
+	listener, err := openPort(s)
 	if err != nil {
 		return err
 	}
@@ -234,12 +234,12 @@ func sub(dir string) fs.FS {
 }
 
 // openPort opens the one port.
-func openPort(addr string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", addr)
+func openPort(s *config.Config) (net.Listener, error) {
+	listener, err := web.Listen(s.Addr, s.Heartbeat, s.Stall)
 	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.Errno(10048)) { // 10048: WSAEADDRINUSE
-		host, port, _ := net.SplitHostPort(addr)
+		host, port, _ := net.SplitHostPort(s.Addr)
 		number, _ := strconv.Atoi(port)
-		return nil, fmt.Errorf("%s is in use; try `-addr %s`", addr, net.JoinHostPort(host, strconv.Itoa(number%65535+1)))
+		return nil, fmt.Errorf("%s is in use; try `-addr %s`", s.Addr, net.JoinHostPort(host, strconv.Itoa(number%65535+1)))
 	}
 	return listener, err
 }

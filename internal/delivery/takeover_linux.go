@@ -34,7 +34,7 @@ func (e *Engine) takeOver(w http.ResponseWriter, r *http.Request, form sse.Form)
 	}
 	head := responseHead(r, w.Header())
 	c := &conn{form: form, writer: e.idlest(), fd: -1, arrival: &arrival{net: taken, waiting: head}}
-	if c.fd, err = ownDescriptor(taken, e.limits); err != nil {
+	if c.fd, err = ownDescriptor(taken); err != nil {
 		c.arrival.failed = metrics.Left
 	}
 	return c
@@ -57,14 +57,9 @@ func (b *bytesWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// vanished is when a client of which nothing comes any more is given up.
-const vanished = 45 * time.Second
-
-// ownDescriptor is a second descriptor of the same socket, for a writer: Go's own comes with more memory than a stream needs.
-// The socket is non-blocking already. If the client's packets vanish, the system gives up 45 s after the last that came,
-// since a heartbeat asks for another one (TCP_USER_TIMEOUT, RFC 5482); later if Stall is longer, because a client that
-// acknowledges and takes nothing counts there too.
-func ownDescriptor(c net.Conn, limits Limits) (int, error) {
+// ownDescriptor is a second descriptor of the same socket, for a writer: Go's own comes with more memory than a
+// stream needs. The socket is non-blocking already.
+func ownDescriptor(c net.Conn) (int, error) {
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {
 		return -1, fmt.Errorf("delivery: a %T is no TCP connection", c)
@@ -74,12 +69,7 @@ func ownDescriptor(c net.Conn, limits Limits) (int, error) {
 		return -1, err
 	}
 	fd := -1
-	timeout := max(vanished-limits.Heartbeat, limits.Stall+5*time.Second)
-	controlled := raw.Control(func(original uintptr) {
-		if fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0); err == nil {
-			unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(timeout.Milliseconds()))
-		}
-	})
+	controlled := raw.Control(func(original uintptr) { fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0) })
 	if controlled != nil {
 		return -1, controlled
 	}
