@@ -58,12 +58,12 @@ func NewServer(handler http.Handler, certFile, keyFile string, stall time.Durati
 // Listen listens on addr, a host:port. On Linux the connection of a client that has vanished, so that its packets are
 // lost, is closed after at most three heartbeats: one until something is sent, two without an acknowledgment. Those
 // two are at least stall + 5 s, since a client that reads nothing and keeps its receive window closed runs into the
-// same timeout.
+// same timeout. That makes keep-alive probes superfluous: what is no stream has other bounds.
 func Listen(addr string, heartbeat, stall time.Duration) (net.Listener, error) {
-	config := net.ListenConfig{Control: func(_, _ string, listening syscall.RawConn) error {
-		return setUserTimeout(listening, max(2*heartbeat, stall+5*time.Second))
+	config := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, listening syscall.RawConn) error {
+		return setOptions(listening, sendBuffer, max(2*heartbeat, stall+5*time.Second))
 	}}
-	config.SetMultipathTCP(false) // its sockets do not have the option
+	config.SetMultipathTCP(false) // its sockets do not have the timeout
 	return config.Listen(context.Background(), "tcp", addr)
 }
 
@@ -73,21 +73,10 @@ func (s *Server) ServeOn(listener net.Listener) error {
 	if s.TLSConfig != nil {
 		serve = func(listener net.Listener) error { return s.ServeTLS(listener, "", "") }
 	}
-	if err := serve(boundedListener{listener}); !errors.Is(err, http.ErrServerClosed) {
+	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
-}
-
-// boundedListener sets each connection's send buffer.
-type boundedListener struct{ net.Listener }
-
-func (l boundedListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		tcp.SetWriteBuffer(sendBuffer)
-	}
-	return conn, err
 }
 
 func (s *Server) connState(conn net.Conn, state http.ConnState) {

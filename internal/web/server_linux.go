@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"os"
 	"syscall"
 	"time"
@@ -8,15 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setUserTimeout has the kernel close a connection once data has been unacknowledged for that long (TCP_USER_TIMEOUT,
-// RFC 5482). Accepted sockets inherit the option from the listening socket; see tcp(7).
-func setUserTimeout(listening syscall.RawConn, timeout time.Duration) (err error) {
+// setOptions sets options that accepted sockets inherit from the listening socket (tcp(7), socket(7)): the size of the send
+// buffer, and after how long without an acknowledgment the kernel closes a connection (TCP_USER_TIMEOUT, RFC 5482).
+func setOptions(listening syscall.RawConn, buffer int, timeout time.Duration) error {
+	var failed error
 	controlled := listening.Control(func(fd uintptr) {
-		ms := int(timeout.Milliseconds())
-		err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms))
+		failed = errors.Join(
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, buffer),
+			unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(timeout.Milliseconds())))
 	})
-	if controlled != nil {
-		return controlled
-	}
-	return err
+	return os.NewSyscallError("setsockopt", errors.Join(controlled, failed))
 }

@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// setUserTimeout does nothing: elsewhere the system's own limit on retransmissions applies.
-func setUserTimeout(syscall.RawConn, time.Duration) error { return nil }
+// setOptions does nothing: elsewhere the system's own buffer sizes and limit on retransmissions apply.
+func setOptions(syscall.RawConn, int, time.Duration) error { return nil }
