@@ -29,7 +29,7 @@ func (s *Site) headers(ctx iris.Context) {
 
 // crossOrigin keeps pages of other origins to what they may, and answers preflights. Every preflight passes: the request
 // behind it is checked when it comes, and can then be refused with a reason that its developer can read.
-func (s *Site) crossOrigin(ctx iris.Context) {
+func (s *Site) crossOrigin(ctx iris.Context) error {
 	r := ctx.Request()
 	origin := r.Header.Get("Origin")
 	if len(s.Origins) == 0 {
@@ -42,14 +42,16 @@ func (s *Site) crossOrigin(ctx iris.Context) {
 	}
 	switch {
 	case r.Method == http.MethodOptions:
-		s.preflight(ctx)
+		return s.preflight(ctx)
 	case len(s.Origins) > 0 && !s.mayRead(r, origin):
-		Fail(ctx, stream.Errorf(stream.Forbidden, "Pages of this origin may neither read nor write here; name it in -cors-origins (or BROADCAST_CORS_ORIGINS)."))
+		return stream.Errorf(stream.Forbidden, "Pages of this origin may neither read nor write here; "+
+			"name it in -cors-origins (or BROADCAST_CORS_ORIGINS).")
 	case s.check.Check(r) != nil:
-		Fail(ctx, stream.Errorf(stream.Forbidden, "Pages of another origin may not write here; name it in -cors-origins (or BROADCAST_CORS_ORIGINS)."))
-	default:
-		ctx.Next()
+		return stream.Errorf(stream.Forbidden, "Pages of another origin may not write here; "+
+			"name it in -cors-origins (or BROADCAST_CORS_ORIGINS).")
 	}
+	ctx.Next()
+	return nil
 }
 
 // mayRead says whether a request comes from a named origin, from the server's own pages, or from no page at all. The own
@@ -62,11 +64,10 @@ func (s *Site) mayRead(r *http.Request, origin string) bool {
 	return err == nil && u.Host != "" && u.Host == r.Host
 }
 
-func (s *Site) preflight(ctx iris.Context) {
+func (s *Site) preflight(ctx iris.Context) error {
 	allow := allowed(ctx)
 	if len(allow) == 1 { // OPTIONS itself
-		s.unrouted(ctx)
-		return
+		return s.unrouted(ctx)
 	}
 	setHeader(ctx, "Allow", strings.Join(allow, ", "))
 	if ctx.GetHeader("Access-Control-Request-Method") != "" {
@@ -75,16 +76,18 @@ func (s *Site) preflight(ctx iris.Context) {
 		setHeader(ctx, "Access-Control-Max-Age", "3600")
 	}
 	ctx.StatusCode(http.StatusNoContent)
+	return nil
 }
 
-// mayWrite lets a write pass if it comes from this machine by itself, or from anywhere with OpenPublish.
-func (s *Site) mayWrite(ctx iris.Context) {
-	if !s.canWrite(ctx.Request()) {
-		Fail(ctx, stream.Errorf(stream.Forbidden, "Only this machine may write, by the name localhost and not through a proxy. "+
-			"Start the server with -open-publish (or BROADCAST_OPEN_PUBLISH=true) to let everybody write."))
-		return
+// guardWrites refuses writes that do not come from this machine itself, unless OpenPublish is set.
+func (s *Site) guardWrites(h handler) handler {
+	return func(ctx iris.Context) error {
+		if !s.canWrite(ctx.Request()) {
+			return stream.Errorf(stream.Forbidden, "Only this machine may write, by the name localhost and not through a proxy. "+
+				"Start the server with -open-publish (or BROADCAST_OPEN_PUBLISH=true) to let everybody write.")
+		}
+		return h(ctx)
 	}
-	ctx.Next()
 }
 
 // canWrite says whether the peer may write. A Host by another name may be a page's that has had its name point here (DNS

@@ -107,17 +107,16 @@ func acceptsGzip(r *http.Request) bool {
 	return gzip > 0 && gzip >= weights["identity"]
 }
 
-func (s *Site) mini(ctx iris.Context) { s.serve(ctx, "mini.html") }
-func (s *Site) icon(ctx iris.Context) { s.serve(ctx, "icon.svg") }
-func (s *Site) file(ctx iris.Context) { s.serve(ctx, ctx.Params().Get("file")) }
+func (s *Site) mini(ctx iris.Context) error { return s.serve(ctx, "mini.html") }
+func (s *Site) icon(ctx iris.Context) error { return s.serve(ctx, "icon.svg") }
+func (s *Site) file(ctx iris.Context) error { return s.serve(ctx, ctx.Params().Get("file")) }
 
 // serve answers with a public file. Browsers keep it and ask each time whether it is still the one. A part of a file is
 // always one of the file as it is.
-func (s *Site) serve(ctx iris.Context, file string) {
+func (s *Site) serve(ctx iris.Context, file string) error {
 	a, ok := s.assets[file]
 	if !ok {
-		Fail(ctx, stream.Errorf(stream.NotFound, "There is no such file. The page at / shows what there is."))
-		return
+		return stream.Errorf(stream.NotFound, "There is no such file. The page at / shows what there is.")
 	}
 	if a.policy != "" {
 		setHeader(ctx, "Content-Security-Policy", a.policy)
@@ -134,4 +133,5 @@ func (s *Site) serve(ctx iris.Context, file string) {
 	}
 	setHeader(ctx, "ETag", `"`+etag+`"`)
 	http.ServeContent(ctx.ResponseWriter(), r, file, time.Time{}, bytes.NewReader(body))
+	return nil
 }

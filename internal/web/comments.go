@@ -32,22 +32,21 @@ func visitor(ctx iris.Context, create bool) board.Visitor {
 }
 
 // addComment keeps a comment.
-func (s *Site) addComment(ctx iris.Context) {
+func (s *Site) addComment(ctx iris.Context) error {
 	var written struct {
 		Nickname string `json:"nickname"`
 		Content  string `json:"content"`
 	}
 	err := s.readJSON(ctx, &written)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	comment, err := s.keepComment(ctx, written.Nickname, written.Content)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	writeJSON(ctx, http.StatusCreated, board.Listed{Comment: comment})
+	return nil
 }
 
 func (s *Site) keepComment(ctx iris.Context, nickname, content string) (board.Comment, error) {
@@ -59,73 +58,71 @@ func (s *Site) keepComment(ctx iris.Context, nickname, content string) (board.Co
 }
 
 // postComment keeps a comment that the page's form has sent.
-func (s *Site) postComment(ctx iris.Context) {
-	err := s.readForm(ctx)
-	if err == nil {
-		_, err = s.keepComment(ctx, ctx.Request().PostForm.Get("nickname"), ctx.Request().PostForm.Get("content"))
-	}
+func (s *Site) postComment(ctx iris.Context) error {
+	form, err := s.readForm(ctx)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
+	}
+	_, err = s.keepComment(ctx, form.Get("nickname"), form.Get("content"))
+	if err != nil {
+		return err
 	}
 	seeOther(ctx, "/comments")
+	return nil
 }
 
 // like and unlike change whether the visitor likes a comment.
-func (s *Site) like(ctx iris.Context)   { s.setLike(ctx, true) }
-func (s *Site) unlike(ctx iris.Context) { s.setLike(ctx, false) }
+func (s *Site) like(ctx iris.Context) error   { return s.setLike(ctx, true) }
+func (s *Site) unlike(ctx iris.Context) error { return s.setLike(ctx, false) }
 
-func (s *Site) setLike(ctx iris.Context, like bool) {
+func (s *Site) setLike(ctx iris.Context, like bool) error {
 	id := ctx.Params().Get("id")
 	likes, err := s.Board.SetLike(ctx.Request().Context(), id, visitor(ctx, true), like)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	writeJSON(ctx, http.StatusOK, struct {
 		ID    string `json:"id"`
 		Likes int    `json:"likes"`
 	}{id, likes})
+	return nil
 }
 
 // postLike changes what the page's button without JavaScript asks for.
-func (s *Site) postLike(ctx iris.Context) {
-	err := s.readForm(ctx)
-	like := ctx.Request().PostForm.Get("like")
-	if err == nil && like != "1" && like != "0" {
-		err = stream.Errorf(stream.Unprocessable, "like is 1 or 0.")
-	}
-	if err == nil {
-		_, err = s.Board.SetLike(ctx.Request().Context(), ctx.Params().Get("id"), visitor(ctx, true), like == "1")
-	}
+func (s *Site) postLike(ctx iris.Context) error {
+	form, err := s.readForm(ctx)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
+	}
+	like := form.Get("like")
+	if like != "1" && like != "0" {
+		return stream.Errorf(stream.Unprocessable, "like is 1 or 0.")
+	}
+	_, err = s.Board.SetLike(ctx.Request().Context(), ctx.Params().Get("id"), visitor(ctx, true), like == "1")
+	if err != nil {
+		return err
 	}
 	seeOther(ctx, "/comments")
+	return nil
 }
 
 // listComments answers with a part of the board.
-func (s *Site) listComments(ctx iris.Context) {
+func (s *Site) listComments(ctx iris.Context) error {
 	query, err := parseQuery(ctx.Request())
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	limit, err := parseLimit(query, stream.Start{})
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	offset, err := parseOffset(query)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	list, err := s.Board.List(ctx.Request().Context(), visitor(ctx, false), limit, offset)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	if list.Comments == nil {
 		list.Comments = []board.Listed{} // [] and not null
@@ -136,6 +133,7 @@ func (s *Site) listComments(ctx iris.Context) {
 		Total    int            `json:"total"`
 		Position stream.ID      `json:"position"`
 	}{list.Comments, list.Total, list.Position})
+	return nil
 }
 
 // parseOffset reads offset=.
@@ -151,11 +149,11 @@ func parseOffset(query url.Values) (int, error) {
 }
 
 // commentsPage shows the board.
-func (s *Site) commentsPage(ctx iris.Context) {
+func (s *Site) commentsPage(ctx iris.Context) error {
 	list, err := s.Board.List(ctx.Request().Context(), visitor(ctx, true), board.MaxComments, 0)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
-	s.page(ctx, "comments", "Comments", iris.Map{"Comments": list.Comments, "Total": list.Total, "Position": list.Position.String()})
+	return s.page(ctx, "comments", "Comments", iris.Map{
+		"Comments": list.Comments, "Total": list.Total, "Position": list.Position.String()})
 }

@@ -66,7 +66,8 @@ func parseTopics(path string, query url.Values) (stream.Selection, error) {
 	case path == "/events" && query.Has("topic"):
 		return stream.ParseSelection(query["topic"])
 	case query.Has("topic"):
-		return stream.Selection{}, stream.Errorf(stream.Invalid, "Name topics in the path or in topic= of /events, not in both.")
+		return stream.Selection{}, stream.Errorf(stream.Invalid,
+			"Name topics in the path or in topic= of /events, not in both.")
 	case isFixed:
 		return stream.Select(topic), nil
 	case ok:
@@ -78,13 +79,12 @@ func parseTopics(path string, query url.Values) (stream.Selection, error) {
 }
 
 // events answers with the stream, or with the list if the reader names that and not the stream.
-func (s *Site) events(ctx iris.Context) {
+func (s *Site) events(ctx iris.Context) error {
 	ctx.ResponseWriter().Header().Add("Vary", "Accept")
 	if wantsStream(ctx.Request()) {
-		s.stream(ctx)
-		return
+		return s.stream(ctx)
 	}
-	s.listEvents(ctx)
+	return s.stored((*reader).listEvents)(ctx)
 }
 
 // wantsStream is the rule of Accept: the stream where it is named, whatever else is; or where the list is not.
@@ -93,16 +93,17 @@ func wantsStream(r *http.Request) bool {
 }
 
 // stream answers with the stream; HEAD has its head alone, and registers nobody.
-func (s *Site) stream(ctx iris.Context) {
+func (s *Site) stream(ctx iris.Context) error {
 	reading, err := ParseReading(ctx.Request())
-	switch {
-	case err != nil:
-		Fail(ctx, err)
-	case ctx.Method() == http.MethodHead:
-		StreamHeader(ctx)
-	default:
-		s.Stream(ctx, reading)
+	if err != nil {
+		return err
 	}
+	if ctx.Method() == http.MethodHead {
+		StreamHeader(ctx)
+		return nil
+	}
+	s.Stream(ctx, reading)
+	return nil
 }
 
 // StreamHeader sets the head of an event stream.
@@ -122,21 +123,20 @@ var own = map[string]string{
 }
 
 // publish appends the body to the topic.
-func (s *Site) publish(ctx iris.Context) {
+func (s *Site) publish(ctx iris.Context) error {
 	event, err := s.parseEvent(ctx)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	ids, err := s.Log.Append(ctx.Request().Context(), event)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	writeJSON(ctx, http.StatusCreated, struct {
 		ID    stream.ID    `json:"id"`
 		Topic stream.Topic `json:"topic"`
 	}{ids[0], event.Topic})
+	return nil
 }
 
 // writable reads the name of a topic that one may publish to.

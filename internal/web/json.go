@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -69,18 +70,18 @@ func (s *Site) readBody(ctx iris.Context) ([]byte, error) {
 }
 
 // readForm reads a form that a page without JavaScript has posted.
-func (s *Site) readForm(ctx iris.Context) error {
+func (s *Site) readForm(ctx iris.Context) (url.Values, error) {
 	r := ctx.Request()
 	r.Body = http.MaxBytesReader(ctx.ResponseWriter().Naive(), r.Body, s.MaxData)
 	if err := r.ParseForm(); err != nil {
-		return s.bodyError(err)
+		return nil, s.bodyError(err)
 	}
 	for _, values := range r.PostForm {
 		if !utf8.ValidString(strings.Join(values, "")) {
-			return stream.Errorf(stream.Invalid, "The form is UTF-8.")
+			return nil, stream.Errorf(stream.Invalid, "The form is UTF-8.")
 		}
 	}
-	return nil
+	return r.PostForm, nil
 }
 
 // seeOther sends the browser to a page, which it gets anew.

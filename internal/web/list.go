@@ -57,7 +57,8 @@ func (r *reader) scan(q stream.Query, most int, visit func(stream.Event) bool) (
 		if to.reached, to.more = page.Reached, page.More; !page.More || pages == most {
 			return to, nil
 		}
-		q = stream.Query{Topics: q.Topics, After: page.Reached, Until: q.Until, Limit: q.Limit, Bytes: pageBytes, Told: page.Mark}
+		q = stream.Query{Topics: q.Topics, After: page.Reached, Until: q.Until, Limit: q.Limit,
+			Bytes: pageBytes, Told: page.Mark}
 	}
 }
 
@@ -68,27 +69,30 @@ type reader struct {
 	turn stream.Turn
 }
 
-// enter takes a place for a reader; leave gives it back.
-func (s *Site) enter(ctx iris.Context) (*reader, error) {
-	select {
-	case s.lists <- struct{}{}:
-		return &reader{Site: s, ctx: ctx}, nil
-	default:
-		return nil, stream.Errorf(stream.Unavailable, "There are %d lists under way, as many as may be; ask again in a moment.", maxLists)
+// stored is the handler that gives read one of those places.
+func (s *Site) stored(read func(*reader) error) handler {
+	return func(ctx iris.Context) error {
+		select {
+		case s.lists <- struct{}{}:
+		default:
+			return stream.Errorf(stream.Unavailable, "There are %d lists under way, as many as may be; ask again in a moment.", maxLists)
+		}
+		defer func() { <-s.lists }()
+		r := &reader{Site: s, ctx: ctx}
+		defer r.turn.End()
+		return read(r)
 	}
 }
 
-func (r *reader) leave() {
-	r.turn.End()
-	<-r.lists
-}
-
-// inTurn has whoever asks for what is stored wait for a turn.
-func inTurn(ctx iris.Context) {
-	var turn stream.Turn
-	defer turn.End()
-	if err := turn.Next(ctx.Request().Context()); err == nil { // else the reader has left
-		ctx.Next()
+// inTurn is h, which waits for a turn to read what is stored.
+func inTurn(h handler) handler {
+	return func(ctx iris.Context) error {
+		var turn stream.Turn
+		defer turn.End()
+		if err := turn.Next(ctx.Request().Context()); err != nil {
+			return err // the reader has left
+		}
+		return h(ctx)
 	}
 }
 
@@ -172,7 +176,7 @@ func (l *listing) end(to scanned, since string) {
 }
 
 // list answers with what encode makes of a query's events, limit of them at most; what it makes nothing of is left out.
-func (r *reader) list(name string, q stream.Query, start stream.Start, limit int, encode func(stream.Event) []byte) {
+func (r *reader) list(name string, q stream.Query, start stream.Start, limit int, encode func(stream.Event) []byte) error {
 	l := &listing{ctx: r.ctx, name: name}
 	count, bytes := 0, 0
 	to, err := r.scan(q, maxPages, func(e stream.Event) bool {
@@ -185,40 +189,27 @@ func (r *reader) list(name string, q stream.Query, start stream.Start, limit int
 		bytes += len(e.Data)
 		return count < limit && bytes < listBytes && !l.gone
 	})
-	switch {
-	case err == nil:
-		l.end(to, start.Given)
-	case l.any:
-		golog.Errorf("Listing: %v", err)
-		panic(http.ErrAbortHandler) // half a list must not look like a whole one
-	default:
-		Fail(r.ctx, err)
+	if err != nil {
+		return err
 	}
+	l.end(to, start.Given)
+	return nil
 }
 
 // listEvents answers with events that are stored.
-func (s *Site) listEvents(ctx iris.Context) {
-	r := ctx.Request().Clone(ctx.Request().Context())
-	r.Header.Del("Last-Event-ID") // a list begins where its query says
-	reading, err := ParseReading(r)
+func (r *reader) listEvents() error {
+	request := r.ctx.Request().Clone(r.ctx.Request().Context())
+	request.Header.Del("Last-Event-ID") // a list begins where its query says
+	reading, err := ParseReading(request)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
-	limit, err := parseLimit(r.URL.Query(), reading.Start)
+	limit, err := parseLimit(request.URL.Query(), reading.Start)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
-	stored, err := s.enter(ctx)
-	if err != nil {
-		Fail(ctx, err)
-		return
-	}
-	defer stored.leave()
-	stored.list("events", reading.Start.List(reading.Topics, limit), reading.Start, limit, func(e stream.Event) []byte {
-		return []byte(stream.MustJSON(e))
-	})
+	q := reading.Start.List(reading.Topics, limit)
+	return r.list("events", q, reading.Start, limit, func(e stream.Event) []byte { return []byte(stream.MustJSON(e)) })
 }
 
 // parseLimit reads limit=. Without it a list that names how many of the newest it wants has as many.

@@ -43,50 +43,48 @@ func (s *Site) prepare(app *iris.Application) error {
 }
 
 // home is the live table.
-func (s *Site) home(ctx iris.Context) {
+func (s *Site) home(ctx iris.Context) error {
 	host := strings.TrimPrefix(origin(ctx.Request()), "http://")
-	s.page(ctx, "home", "Iris Broadcast", iris.Map{"Curl": "curl -d hello " + host + "/events/news"})
+	return s.page(ctx, "home", "Iris Broadcast", iris.Map{"Curl": "curl -d hello " + host + "/events/news"})
 }
 
 // pingPage shows the named event, from now on.
-func (s *Site) pingPage(ctx iris.Context) {
+func (s *Site) pingPage(ctx iris.Context) error {
 	head, err := s.Log.Head(ctx.Request().Context())
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
-	s.page(ctx, "ping", "Ping", iris.Map{"Position": head.String()})
+	return s.page(ctx, "ping", "Ping", iris.Map{"Position": head.String()})
 }
 
 // timePage lists what the topic time has said.
-func (s *Site) timePage(ctx iris.Context) {
+func (s *Site) timePage(ctx iris.Context) error {
 	topic := stream.Select(stream.MustTopic("time"))
-	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: topic, Newest: defaultLimit, NewestBytes: listBytes})
+	page, err := s.Log.Page(ctx.Request().Context(),
+		stream.Query{Topics: topic, Newest: defaultLimit, NewestBytes: listBytes})
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
-	s.page(ctx, "time", "Time", iris.Map{"Lines": page.Events, "Position": page.Reached.String()})
+	return s.page(ctx, "time", "Time", iris.Map{"Lines": page.Events, "Position": page.Reached.String()})
 }
 
 // statusPage shows the server through its own topic: the last minutes, and what comes.
-func (s *Site) statusPage(ctx iris.Context) {
-	s.page(ctx, "status", "Status", iris.Map{"Topic": StatusTopic, "Query": "topic=" + StatusTopic, "Streams": s.Streams(), "Events": watched(s.Status())})
+func (s *Site) statusPage(ctx iris.Context) error {
+	return s.page(ctx, "status", "Status", iris.Map{"Topic": StatusTopic, "Query": "topic=" + StatusTopic,
+		"Streams": s.Streams(), "Events": watched(s.Status())})
 }
 
 // StatusTopic is where the server tells of itself.
 const StatusTopic = "$server"
 
 // page answers with a view; every one is told its title and path, and whether its visitor may write.
-func (s *Site) page(ctx iris.Context, view, title string, data iris.Map) {
+func (s *Site) page(ctx iris.Context, view, title string, data iris.Map) error {
 	if view != "home" {
 		title += " · Iris Broadcast"
 	}
 	setHeader(ctx, "Cache-Control", "private, no-cache")
 	data["Title"], data["Path"], data["CanPublish"] = title, ctx.Path(), s.canWrite(ctx.Request())
-	if err := render(ctx, http.StatusOK, view, data); err != nil {
-		Fail(ctx, err)
-	}
+	return render(ctx, http.StatusOK, view, data)
 }
 
 // render renders a view whole before anything of it is sent. No page holds a secret that its compressed length could tell of

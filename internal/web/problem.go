@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -30,6 +31,9 @@ var statuses = map[stream.Code]int{
 	stream.Internal:      http.StatusInternalServerError,
 }
 
+// retryAfter is how many seconds a client is to wait for a store that cannot work.
+const retryAfter = "5"
+
 // problem is the body of every error (RFC 9457). No type is "about:blank": the status says it.
 type problem struct {
 	Title  string `json:"title"`
@@ -37,17 +41,36 @@ type problem struct {
 	Detail string `json:"detail"`
 }
 
-// Fail answers with what went wrong: problem details, or for Accept: text/html a page with the same words. What is a bug
-// is logged here; why a store cannot work the store has logged, once and not for each request.
+// handler answers a request, or returns the error that is to be its answer.
+type handler func(iris.Context) error
+
+// answer has h answer, and answers the error that it returns. Every handler and every middleware that may refuse a request
+// is wrapped in it.
+func answer(h handler) iris.Handler {
+	return func(ctx iris.Context) {
+		if err := h(ctx); err != nil {
+			Fail(ctx, err)
+		}
+	}
+}
+
+// Fail answers with an error: problem details, or for Accept: text/html a page with the same words. Where a part of another
+// answer has been sent already it ends the connection, so that half an answer never looks like a whole one. Bugs are logged
+// here. Why a store cannot work the store has logged, once and not for each request.
 func Fail(ctx iris.Context, err error) {
 	e := stream.AsError(err)
-	status := statuses[e.Code]
-	if e.Code == stream.Internal && ctx.Request().Context().Err() == nil {
+	sent := ctx.ResponseWriter().Written() > 0
+	if (sent || e.Code == stream.Internal) && !errors.Is(err, ctx.Request().Context().Err()) { // else the client has left
 		golog.Errorf("%s %q: %v", ctx.Method(), ctx.Path(), err)
 	}
-	if e.Code == stream.Unavailable {
-		setHeader(ctx, "Retry-After", "5")
+	if sent {
+		panic(http.ErrAbortHandler)
 	}
+	if e.Code == stream.Unavailable {
+		setHeader(ctx, "Retry-After", retryAfter)
+	}
+	ctx.ResponseWriter().Header().Del("Content-Disposition") // of the file that it would have been
+	status := statuses[e.Code]
 	p := problem{http.StatusText(status), status, e.Detail}
 	setHeader(ctx, "Cache-Control", "no-store")
 	if accepts(ctx.Request(), "text/html") {
@@ -61,18 +84,17 @@ func Fail(ctx iris.Context, err error) {
 }
 
 // unrouted answers where no route is: 405 with the methods that there are, or 404.
-func (s *Site) unrouted(ctx iris.Context) {
+func (s *Site) unrouted(ctx iris.Context) error {
 	allow := allowed(ctx)
 	if len(allow) == 1 { // OPTIONS
-		Fail(ctx, stream.Errorf(stream.NotFound, "There is nothing at this address. The page at / shows what there is."))
-		return
+		return stream.Errorf(stream.NotFound, "There is nothing at this address. The page at / shows what there is.")
 	}
 	setHeader(ctx, "Allow", strings.Join(allow, ", "))
 	detail := "This address answers " + strings.Join(allow, ", ") + "."
 	if ctx.Path() == "/events" && ctx.Method() == http.MethodPost {
 		detail = "Publish to a topic: POST /events/news"
 	}
-	Fail(ctx, stream.Errorf(stream.NotAllowed, "%s", detail))
+	return stream.Errorf(stream.NotAllowed, "%s", detail)
 }
 
 // allowed is every method that the address answers.
@@ -96,11 +118,7 @@ func (s *Site) recover(ctx iris.Context) {
 		if err, ok := reason.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(reason)
 		}
-		golog.Errorf("panic: %v\n%s", reason, debug.Stack())
-		if ctx.ResponseWriter().Written() > 0 {
-			panic(http.ErrAbortHandler)
-		}
-		Fail(ctx, stream.Errorf(stream.Internal, "Something went wrong on the server; its log says what."))
+		Fail(ctx, fmt.Errorf("panic: %v\n%s", reason, debug.Stack()))
 	}()
 	ctx.Next()
 }

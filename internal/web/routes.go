@@ -38,10 +38,11 @@ func New(s Site) (http.Handler, error) {
 	if err := s.prepare(app); err != nil {
 		return nil, err
 	}
-	app.UseRouter(s.recover, s.limitTime, s.headers, s.crossOrigin)
-	app.OnErrorCode(http.StatusNotFound, s.unrouted)
+	app.UseRouter(s.recover, s.limitTime, s.headers, answer(s.crossOrigin))
+	app.OnErrorCode(http.StatusNotFound, answer(s.unrouted))
 
-	get := func(path string, handlers ...iris.Handler) { app.HandleMany("GET HEAD", path, handlers...) }
+	get := func(path string, h handler) { app.HandleMany("GET HEAD", path, answer(h)) }
+	write := func(method, path string, h handler) { app.Handle(method, path, answer(s.guardWrites(h))) }
 
 	get("/", s.home)
 	get("/mini", s.mini)
@@ -50,29 +51,29 @@ func New(s Site) (http.Handler, error) {
 
 	get("/events", s.events)
 	get("/events/{topic:path}", s.events)
-	app.Post("/events/{topic:path}", s.mayWrite, s.publish)
+	write("POST", "/events/{topic:path}", s.publish)
 
 	get("/sse", s.events)
 
 	get("/api/v1/audits", s.listAudits)
-	app.Post("/api/v1/audits", s.mayWrite, s.addAudit)
-	get("/audits", s.auditsPage)
-	app.Post("/audits", s.mayWrite, s.postAudit)
+	write("POST", "/api/v1/audits", s.addAudit)
+	get("/audits", s.stored((*reader).auditsPage))
+	write("POST", "/audits", s.postAudit)
 
-	get("/api/v1/comments", inTurn, s.listComments)
-	app.Post("/api/v1/comments", s.mayWrite, s.addComment)
-	app.Put("/api/v1/comments/{id}/like", s.mayWrite, s.like)
-	app.Delete("/api/v1/comments/{id}/like", s.mayWrite, s.unlike)
-	get("/comments", inTurn, s.commentsPage)
-	app.Post("/comments", s.mayWrite, s.postComment)
-	app.Post("/comments/{id}/like", s.mayWrite, s.postLike)
+	get("/api/v1/comments", inTurn(s.listComments))
+	write("POST", "/api/v1/comments", s.addComment)
+	write("PUT", "/api/v1/comments/{id}/like", s.like)
+	write("DELETE", "/api/v1/comments/{id}/like", s.unlike)
+	get("/comments", inTurn(s.commentsPage))
+	write("POST", "/comments", s.postComment)
+	write("POST", "/comments/{id}/like", s.postLike)
 
 	get("/watch", s.watchPage)
-	app.Post("/watch", s.mayWrite, s.postWatched)
+	write("POST", "/watch", s.postWatched)
 
 	get("/status", s.statusPage)
 	get("/ping", s.pingPage)
-	get("/time", inTurn, s.timePage)
+	get("/time", inTurn(s.timePage))
 
 	get("/healthz", s.health)
 	get("/readyz", s.ready)
@@ -102,18 +103,20 @@ func (s *Site) bodyTimeout() time.Duration {
 }
 
 // health says that the process answers, and how many streams it has.
-func (s *Site) health(ctx iris.Context) {
+func (s *Site) health(ctx iris.Context) error {
 	writeJSON(ctx, http.StatusOK, iris.Map{"status": "ok", "streams": s.Streams()})
+	return nil
 }
 
 // metrics tells every figure of the server.
-func (s *Site) metrics(ctx iris.Context) {
+func (s *Site) metrics(ctx iris.Context) error {
 	setHeader(ctx, "Cache-Control", "no-store")
 	s.Metrics.ServeHTTP(ctx.ResponseWriter(), ctx.Request())
+	return nil
 }
 
 // ready says whether the server is of use: it is not about to end, and its store answers.
-func (s *Site) ready(ctx iris.Context) {
+func (s *Site) ready(ctx iris.Context) error {
 	var reasons []string
 	if s.Closing() {
 		reasons = append(reasons, "the server is shutting down")
@@ -125,11 +128,12 @@ func (s *Site) ready(ctx iris.Context) {
 	}
 	if reasons != nil {
 		writeJSON(ctx, http.StatusServiceUnavailable, iris.Map{"status": "unavailable", "reasons": reasons})
-		return
+		return nil
 	}
 	status := iris.Map{"status": "ok", "streams": s.Streams()}
 	if damage := s.Damage(); damage != nil {
 		status["damage"] = damage
 	}
 	writeJSON(ctx, http.StatusOK, status)
+	return nil
 }

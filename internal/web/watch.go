@@ -21,46 +21,43 @@ const (
 const recentEvents = 100
 
 // watchPage shows any topics live: what is stored now, and the position from which on its stream goes on.
-func (s *Site) watchPage(ctx iris.Context) {
+func (s *Site) watchPage(ctx iris.Context) error {
 	query, err := parseQuery(ctx.Request())
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	names := split(query["topic"])
 	if len(names) == 0 {
-		s.choosePage(ctx)
-		return
+		return s.choosePage(ctx)
 	}
 	topics, err := stream.ParseSelection(names)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
-	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: topics, Newest: watchedEvents, NewestBytes: watchedBytes})
+	page, err := s.Log.Page(ctx.Request().Context(),
+		stream.Query{Topics: topics, Newest: watchedEvents, NewestBytes: watchedBytes})
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	names = topics.Names()
-	data := iris.Map{"Topics": names, "Query": topicQuery(topics), "Source": streamPath(topics), "Origin": origin(ctx.Request()),
-		"Events": watched(page.Events), "Older": page.Older, "Position": page.Reached.String(), "Done": query.Get("published") != ""}
+	data := iris.Map{"Topics": names, "Query": topicQuery(topics), "Source": streamPath(topics),
+		"Origin": origin(ctx.Request()), "Events": watched(page.Events), "Older": page.Older,
+		"Position": page.Reached.String(), "Done": query.Get("published") != ""}
 	if len(names) == 1 && len(topics.Topics) == 1 {
 		data["Topic"] = names[0]
 		if _, err := writable(names[0]); err != nil {
 			data["Refused"] = stream.AsError(err).Detail
 		}
 	}
-	s.page(ctx, "watch", shortened(strings.Join(names, ", "), 60)+" · Watch", data)
+	return s.page(ctx, "watch", shortened(strings.Join(names, ", "), 60)+" · Watch", data)
 }
 
 // choosePage asks for a topic, and suggests those that have spoken lately.
-func (s *Site) choosePage(ctx iris.Context) {
+func (s *Site) choosePage(ctx iris.Context) error {
 	all, _ := stream.ParseSelection([]string{"*"}) // a pattern that stands in the program
 	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: all, Newest: recentEvents})
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	var recent []string
 	for _, e := range slices.Backward(page.Events) {
@@ -68,32 +65,31 @@ func (s *Site) choosePage(ctx iris.Context) {
 			recent = append(recent, name)
 		}
 	}
-	s.page(ctx, "watch-choose", "Watch", iris.Map{"Recent": recent})
+	return s.page(ctx, "watch-choose", "Watch", iris.Map{"Recent": recent})
 }
 
 // postWatched publishes what the page's form has sent without JavaScript.
-func (s *Site) postWatched(ctx iris.Context) {
-	err := s.readForm(ctx)
-	form := ctx.Request().PostForm
-	var event stream.Event
-	if err == nil {
-		event.Topic, err = writable(form.Get("topic"))
-	}
-	if err == nil {
-		event.Type, err = stream.ParseType(form.Get("type"))
-	}
-	if err == nil {
-		// A form sends each line break as CRLF, whatever was typed (HTML, "Constructing the entry list").
-		event.Data, err = stream.ParseData([]byte(strings.ReplaceAll(form.Get("data"), "\r\n", "\n")))
-	}
-	if err == nil {
-		_, err = s.Log.Append(ctx.Request().Context(), event)
-	}
+func (s *Site) postWatched(ctx iris.Context) error {
+	form, err := s.readForm(ctx)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
+	}
+	var event stream.Event
+	if event.Topic, err = writable(form.Get("topic")); err != nil {
+		return err
+	}
+	if event.Type, err = stream.ParseType(form.Get("type")); err != nil {
+		return err
+	}
+	// A form sends each line break as CRLF, whatever was typed (HTML, "Constructing the entry list").
+	if event.Data, err = stream.ParseData([]byte(strings.ReplaceAll(form.Get("data"), "\r\n", "\n"))); err != nil {
+		return err
+	}
+	if _, err = s.Log.Append(ctx.Request().Context(), event); err != nil {
+		return err
 	}
 	seeOther(ctx, "/watch?"+url.Values{"topic": {event.Topic.String()}, "published": {"1"}}.Encode()+"#publish")
+	return nil
 }
 
 // split takes topics apart that were typed into one field. No topic holds a space or a comma.
