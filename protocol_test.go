@@ -358,12 +358,13 @@ func TestAServerThatCannotWorkSaysWhy(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	json := map[string]string{"Content-Type": "application/json"}
-	exchange{"GET /readyz", "", 503, json, `{"reasons":["the server is shutting down"],"status":"unavailable"}`}.
+	unready := map[string]string{"Content-Type": "application/json", "Retry-After": "5"}
+	exchange{"GET /readyz", "", 503, unready, `{"reasons":["the server is shutting down"],"status":"unavailable"}`}.
 		try(t, handle(t, ended, log))
 	broken := handle(t, t.Context(), &brokenHead{brokenLog: brokenLog{log}})
 	again := map[string]string{"Retry-After": "5", "Content-Type": "application/problem+json"}
 	for _, e := range []exchange{
-		{"GET /readyz", "", 503, json, `"the store: The disk is full."`},
+		{"GET /readyz", "", 503, unready, `"the store: The disk is full."`},
 		{"GET /healthz", "", 200, json, `"status":"ok"`},
 		{"GET /events/a", "", 503, again, "The disk is full."},
 		{"GET /events/a?last=3", "", 503, again, "The disk is full."},

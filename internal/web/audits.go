@@ -21,7 +21,7 @@ const shownAudits = 200
 // addAudit keeps a record.
 func (s *Site) addAudit(ctx iris.Context) error {
 	var entry audit.Entry
-	if err := s.readJSON(ctx, &entry); err != nil {
+	if err := s.readJSON(ctx, &entry, `{"id": "1", "actor": "ann"}`); err != nil {
 		return err
 	}
 	record, err := audit.Add(ctx.Request().Context(), s.Log, entry, time.Now())

@@ -37,8 +37,7 @@ func (s *Site) addComment(ctx iris.Context) error {
 		Nickname string `json:"nickname"`
 		Content  string `json:"content"`
 	}
-	err := s.readJSON(ctx, &written)
-	if err != nil {
+	if err := s.readJSON(ctx, &written, `{"content": "hello"}`); err != nil {
 		return err
 	}
 	comment, err := s.keepComment(ctx, written.Nickname, written.Content)

@@ -127,6 +127,7 @@ func (s *Site) ready(ctx iris.Context) error {
 		reasons = append(reasons, "the store: "+stream.AsError(err).Detail)
 	}
 	if reasons != nil {
+		setHeader(ctx, "Retry-After", retryAfter)
 		writeJSON(ctx, http.StatusServiceUnavailable, iris.Map{"status": "unavailable", "reasons": reasons})
 		return nil
 	}
