@@ -22,7 +22,6 @@ import (
 
 	"github.com/kataras/golog"
 
-	"iris-broadcast/internal/audit"
 	"iris-broadcast/internal/board"
 	"iris-broadcast/internal/commands"
 	"iris-broadcast/internal/config"
@@ -121,7 +120,7 @@ func openStore(s *config.Config) (store, error) {
 	if dir == "" {
 		return memory.New(keep), nil
 	}
-	keep.Always[audit.Topic] = math.MaxInt // a disk keeps every record
+	keep.Always[stream.Audits] = math.MaxInt // a disk keeps every record
 	opened, err := pebble.Open(dir, keep)
 	if err != nil {
 		return nil, fmt.Errorf("-store %s: %w", s.Store, err)
@@ -190,7 +189,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener) error {
 	return n.server.Shutdown(within)
 }
 
-var status = stream.MustTopic(web.StatusTopic)
+var status = stream.Server
 
 // statusKept is how many of the newest events of that topic are kept: those of four minutes.
 const statusKept = 240

@@ -1,4 +1,5 @@
-// Package audit has the rules of the audit log: who did what to what. It is append-only; the same id twice is two records.
+// Package audit has the rules of the audit log: who did what to what. It is append-only: each
+// record is an event of stream.Audits, and the same id twice makes two records.
 package audit
 
 import (
@@ -10,9 +11,6 @@ import (
 
 	"iris-broadcast/internal/stream"
 )
-
-// Topic is where the records go, one event each.
-var Topic = stream.MustTopic("audits")
 
 // maxField is how many characters id, actor, action and target have at most.
 const maxField = 256
@@ -57,7 +55,7 @@ func Add(ctx context.Context, log stream.Log, e Entry, now time.Time) (Record, e
 	if err != nil {
 		return Record{}, stream.Errorf(stream.Invalid, "details is one JSON value.")
 	}
-	_, err = log.Append(ctx, stream.Event{Topic: Topic, Data: string(data)})
+	_, err = log.Append(ctx, stream.Event{Topic: stream.Audits, Data: string(data)})
 	return r, err
 }
 

@@ -21,9 +21,6 @@ const (
 	MaxComments = 1000 // of one list
 )
 
-// Topic is where the board's events go: Commented and Liked.
-var Topic = stream.MustTopic("comments")
-
 // Comment is what a visitor wrote. It is never changed, but for its likes.
 type Comment struct {
 	ID        string    `json:"id"` // random, 26 letters and digits
@@ -84,12 +81,12 @@ var typeComment, typeLike = stream.MustType("comment"), stream.MustType("like")
 
 // Commented is the event of a new comment.
 func Commented(c Comment) stream.Event {
-	return stream.Event{Topic: Topic, Type: typeComment, Data: stream.MustJSON(c)}
+	return stream.Event{Topic: stream.Comments, Type: typeComment, Data: stream.MustJSON(c)}
 }
 
 // Liked is the event of a changed count. It depends on nothing but id and count.
 func Liked(id string, likes int) stream.Event {
-	return stream.Event{Topic: Topic, Type: typeLike, Data: stream.MustJSON(struct {
+	return stream.Event{Topic: stream.Comments, Type: typeLike, Data: stream.MustJSON(struct {
 		ID    string `json:"id"`
 		Likes int    `json:"likes"`
 	}{id, likes})}

@@ -23,9 +23,9 @@ type Ticker struct {
 
 // Tickers are all that speak.
 var Tickers = []Ticker{
-	{stream.MustTopic("hello"), 2 * time.Second, hello},
-	{stream.MustTopic("time"), time.Second, clock},
-	{stream.MustTopic("ping"), 500 * time.Millisecond, ping},
+	{stream.Hello, 2 * time.Second, hello},
+	{stream.Time, time.Second, clock},
+	{stream.Ping, 500 * time.Millisecond, ping},
 }
 
 // Keep is how many events of each demo's topic are kept.

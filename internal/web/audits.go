@@ -77,7 +77,7 @@ func parseAuditQuery(r *http.Request) (q auditQuery, err error) {
 
 // from is where the records begin: a filter's newest are looked for among the newest of all.
 func (r *reader) from(q auditQuery) (stream.Query, error) {
-	from := q.start.List(stream.Select(audit.Topic), q.limit)
+	from := q.start.List(stream.Select(stream.Audits), q.limit)
 	if from.Newest == 0 || q.IsZero() {
 		return from, nil
 	}
@@ -138,7 +138,7 @@ func (r *reader) auditsPage() error {
 	if err != nil {
 		return err
 	}
-	newest := stream.Query{Topics: stream.Select(audit.Topic), Newest: searched, NewestBytes: listBytes, Anywhere: true}
+	newest := stream.Query{Topics: stream.Select(stream.Audits), Newest: searched, NewestBytes: listBytes, Anywhere: true}
 	if q.IsZero() {
 		newest.Newest = shownAudits
 	}

@@ -8,16 +8,15 @@ import (
 
 	"github.com/kataras/iris/v12"
 
-	"iris-broadcast/internal/audit"
 	"iris-broadcast/internal/delivery"
 	"iris-broadcast/internal/stream"
 )
 
 // fixed are the addresses whose stream is of one topic.
 var fixed = map[string]stream.Topic{
-	"/events":        stream.MustTopic("hello"),
-	"/sse":           stream.MustTopic("ping"),
-	"/api/v1/audits": audit.Topic,
+	"/events":        stream.Hello,
+	"/sse":           stream.Ping,
+	"/api/v1/audits": stream.Audits,
 }
 
 // Reading is what a GET below /events asks for.
@@ -113,15 +112,6 @@ func StreamHeader(ctx iris.Context) {
 	setHeader(ctx, "X-Accel-Buffering", "no") // nginx: do not hold back
 }
 
-// own are the topics that the server speaks on alone, and where one may have it do so.
-var own = map[string]string{
-	"hello":    "It is the server's own demo.",
-	"time":     "It is the server's own demo.",
-	"ping":     "It is the server's own demo.",
-	"audits":   "It carries the audit log: POST /api/v1/audits.",
-	"comments": "It carries the comment board: POST /api/v1/comments.",
-}
-
 // publish appends the body to the topic.
 func (s *Site) publish(ctx iris.Context) error {
 	event, err := s.parseEvent(ctx)
@@ -139,18 +129,9 @@ func (s *Site) publish(ctx iris.Context) error {
 	return nil
 }
 
-// writable reads the name of a topic that one may publish to.
-func writable(name string) (stream.Topic, error) {
-	topic, err := stream.ParseTopic(name)
-	if reason, taken := own[name]; err == nil && (taken || topic.Internal()) {
-		err = stream.Errorf(stream.Forbidden, "%s", strings.TrimSpace("The server alone speaks on this topic. "+reason))
-	}
-	return topic, err
-}
-
 func (s *Site) parseEvent(ctx iris.Context) (e stream.Event, err error) {
 	r := ctx.Request()
-	if e.Topic, err = writable(strings.TrimPrefix(r.URL.Path, "/events/")); err != nil {
+	if e.Topic, err = stream.ParsePublishable(strings.TrimPrefix(r.URL.Path, "/events/")); err != nil {
 		return e, err
 	}
 	query, err := parseQuery(r)

@@ -59,7 +59,7 @@ func (s *Site) pingPage(ctx iris.Context) error {
 
 // timePage lists what the topic time has said.
 func (s *Site) timePage(ctx iris.Context) error {
-	topic := stream.Select(stream.MustTopic("time"))
+	topic := stream.Select(stream.Time)
 	page, err := s.Log.Page(ctx.Request().Context(),
 		stream.Query{Topics: topic, Newest: defaultLimit, NewestBytes: listBytes})
 	if err != nil {
@@ -70,12 +70,9 @@ func (s *Site) timePage(ctx iris.Context) error {
 
 // statusPage shows the server through its own topic: the last minutes, and what comes.
 func (s *Site) statusPage(ctx iris.Context) error {
-	return s.page(ctx, "status", "Status", iris.Map{"Topic": StatusTopic, "Query": "topic=" + StatusTopic,
+	return s.page(ctx, "status", "Status", iris.Map{"Topic": stream.Server, "Query": "topic=" + stream.Server.String(),
 		"Streams": s.Streams(), "Events": watched(s.Status())})
 }
-
-// StatusTopic is where the server tells of itself.
-const StatusTopic = "$server"
 
 // page answers with a view; every one is told its title and path, and whether its visitor may write.
 func (s *Site) page(ctx iris.Context, view, title string, data iris.Map) error {

@@ -45,7 +45,7 @@ func (s *Site) watchPage(ctx iris.Context) error {
 		"Position": page.Reached.String(), "Done": query.Get("published") != ""}
 	if len(names) == 1 && len(topics.Topics) == 1 {
 		data["Topic"] = names[0]
-		if _, err := writable(names[0]); err != nil {
+		if _, err := stream.ParsePublishable(names[0]); err != nil {
 			data["Refused"] = stream.AsError(err).Detail
 		}
 	}
@@ -75,7 +75,7 @@ func (s *Site) postWatched(ctx iris.Context) error {
 		return err
 	}
 	var event stream.Event
-	if event.Topic, err = writable(form.Get("topic")); err != nil {
+	if event.Topic, err = stream.ParsePublishable(form.Get("topic")); err != nil {
 		return err
 	}
 	if event.Type, err = stream.ParseType(form.Get("type")); err != nil {
