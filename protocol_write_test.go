@@ -22,7 +22,7 @@ func TestPublishingFollowsTheProtocol(t *testing.T) {
 		{"POST /events/news | Accept: text/event-stream", "x", 201, created, ""},
 		{"POST /events/news", strings.Repeat("x", 1024), 201, created, ""},
 
-		{"POST /events/news", strings.Repeat("x", 1025), 413, problem, "An event's data is at most 1024 bytes here; -max-data sets it."},
+		{"POST /events/news", strings.Repeat("x", 1025), 413, problem, "An event's data is at most 1024 bytes here; -max-data sets the limit."},
 		{"POST /events/news", "", 400, problem, "send at least one byte"},
 		{"POST /events/news", "\xff\xfe", 400, problem, "send valid UTF-8"},
 		{"POST /events/", "x", 400, problem, "A topic is"},

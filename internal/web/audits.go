@@ -42,7 +42,7 @@ func (s *Site) postAudit(ctx iris.Context) error {
 		ID: form.Get("id"), Actor: form.Get("actor"), Action: form.Get("action"), Target: form.Get("target")}
 	if details := strings.TrimSpace(form.Get("details")); details != "" {
 		if entry.Details = json.RawMessage(details); !json.Valid(entry.Details) {
-			entry.Details, _ = json.Marshal(details) // a string always can be JSON
+			entry.Details = json.RawMessage(stream.MustJSON(details)) // plain text
 		}
 	}
 	if _, err := audit.Add(ctx.Request().Context(), s.Log, entry, time.Now()); err != nil {

@@ -141,7 +141,7 @@ func (s *Site) parseEvent(ctx iris.Context) (e stream.Event, err error) {
 	if e.Type, err = stream.ParseType(query.Get("type")); err != nil {
 		return e, err
 	}
-	body, err := s.readBody(ctx)
+	body, err := s.readBody(ctx, s.MaxData)
 	if err != nil {
 		return e, err
 	}

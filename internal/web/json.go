@@ -25,7 +25,7 @@ func (s *Site) readJSON(ctx iris.Context, v any, example string) error {
 			return stream.Errorf(stream.MediaType, "Send JSON with Content-Type: application/json, such as %s.", example)
 		}
 	}
-	body, err := s.readBody(ctx)
+	body, err := s.readBody(ctx, s.maxEncoded())
 	if err != nil {
 		return err
 	}
@@ -61,9 +61,13 @@ func jsonError(err error, example string) error {
 	return stream.Errorf(stream.Invalid, "The body has an unknown field; send, for example, %s.", example)
 }
 
-// readBody reads the whole body, within its bound.
-func (s *Site) readBody(ctx iris.Context) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(ctx.ResponseWriter().Naive(), ctx.Request().Body, s.MaxData))
+// maxEncoded is how many bytes of JSON or of a form can make an event of MaxData: JSON has up to six for one (\u00XX), and a
+// form six for a line break (%0D%0A). The rest is for the other fields. The event itself is bounded where it is appended.
+func (s *Site) maxEncoded() int64 { return 6*s.MaxData + 16<<10 }
+
+// readBody reads the whole body, of at most max bytes.
+func (s *Site) readBody(ctx iris.Context, max int64) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(ctx.ResponseWriter().Naive(), ctx.Request().Body, max))
 	if err != nil {
 		return nil, s.bodyError(err)
 	}
@@ -73,7 +77,7 @@ func (s *Site) readBody(ctx iris.Context) ([]byte, error) {
 // readForm reads a form that a page without JavaScript has posted.
 func (s *Site) readForm(ctx iris.Context) (url.Values, error) {
 	r := ctx.Request()
-	r.Body = http.MaxBytesReader(ctx.ResponseWriter().Naive(), r.Body, s.MaxData)
+	r.Body = http.MaxBytesReader(ctx.ResponseWriter().Naive(), r.Body, s.maxEncoded())
 	if err := r.ParseForm(); err != nil {
 		return nil, s.bodyError(err)
 	}

@@ -25,6 +25,7 @@ var plainHost = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]+$`)
 // prepare reads the views and the public files, and makes what New's handlers need.
 func (s *Site) prepare(app *iris.Application) error {
 	s.lists = make(chan struct{}, maxLists)
+	s.Log, s.Board = boundedLog{s.Log, s.MaxData}, boundedBoard{s.Board, s.MaxData}
 	app.RegisterView(iris.Blocks(s.Views, ".html"))
 	s.check = http.NewCrossOriginProtection()
 	for _, origin := range s.Origins {

@@ -137,7 +137,7 @@ func accepts(r *http.Request, mediaType string) bool {
 // bodyError is what a failed read of a request's body means.
 func (s *Site) bodyError(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return stream.Errorf(stream.TooLarge, "An event's data is at most %d bytes here; -max-data sets it.", s.MaxData)
+		return tooLarge(s.MaxData)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return stream.Errorf(stream.TooSlow, "The body did not arrive within %v.", s.bodyTimeout())

@@ -97,7 +97,7 @@ func (s *Site) limitTime(ctx iris.Context) {
 	ctx.Next()
 }
 
-// bodyTimeout is ten seconds, and one more for each 64 KiB that a body may have.
+// bodyTimeout is ten seconds, and one more for each 64 KiB of -max-data.
 func (s *Site) bodyTimeout() time.Duration {
 	return 10*time.Second + time.Duration(s.MaxData)*time.Second/(64<<10)
 }
