@@ -54,8 +54,16 @@ func main() {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "iris-broadcast:", err)
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
+}
+
+// exitCode is 2 for usage, 1 for whatever else went wrong.
+func exitCode(err error) int {
+	if _, usage := errors.AsType[config.UsageError](err); usage {
+		return 2
+	}
+	return 1
 }
 
 // run serves until ctx ends, then ends the streams and finishes the requests in flight.

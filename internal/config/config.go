@@ -52,7 +52,7 @@ func (s *Config) table() []setting {
 		{"retry", "2s", "after which clients come back, on average", duration(&s.Retry, time.Millisecond, time.Hour)},
 		{"drain", "5s", "the longest that a stop takes", duration(&s.Drain, 100*time.Millisecond, time.Hour)},
 		{"open-publish", "false", "let everybody write, not this machine alone", boolean(&s.OpenPublish)},
-		{"cors-origins", "", "other origins whose pages may read and write, with commas between them", list(&s.CORSOrigins)},
+		{"cors-origins", "", "other origins whose pages may read and write, with commas between them", origins(&s.CORSOrigins)},
 		{"demo", "true", "the demo topics hello, time and ping speak while somebody listens", boolean(&s.Demo)},
 		{"log-level", "info", "debug, info, warn or error", oneOf(&s.LogLevel, "debug", "info", "warn", "error")},
 		{"log-format", "text", "text or json", oneOf(&s.LogFormat, "text", "json")},
@@ -60,9 +60,23 @@ func (s *Config) table() []setting {
 	}
 }
 
+// UsageError is a mistake in a flag, an argument or an environment variable; its text says what would be right.
+type UsageError struct{ Err error }
+
+func (e UsageError) Error() string { return e.Err.Error() }
+func (e UsageError) Unwrap() error { return e.Err }
+
 // Parse reads the settings from the command line's arguments, else from the environment. For -h it prints them all and
-// returns flag.ErrHelp; for a bad value the error says what would be right.
+// returns flag.ErrHelp; any other error is a UsageError.
 func Parse(args []string, stdout io.Writer) (*Config, error) {
+	s, err := parse(args, stdout)
+	if err != nil && err != flag.ErrHelp {
+		return nil, UsageError{err}
+	}
+	return s, err
+}
+
+func parse(args []string, stdout io.Writer) (*Config, error) {
 	s := &Config{}
 	flags := flag.NewFlagSet("iris-broadcast", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // run's caller prints the error

@@ -42,21 +42,6 @@ func store(to *string) func(string) error {
 	}
 }
 
-func list(to *[]string) func(string) error {
-	return func(value string) error {
-		*to = nil
-		for part := range strings.SplitSeq(value, ",") {
-			if part = strings.TrimSpace(part); part != "" {
-				*to = append(*to, part)
-			}
-		}
-		if value != "" && *to == nil {
-			return errors.New("names with commas between them")
-		}
-		return nil
-	}
-}
-
 func oneOf(to *string, choices ...string) func(string) error {
 	return func(value string) error {
 		*to = value

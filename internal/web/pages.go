@@ -3,9 +3,7 @@ package web
 import (
 	"bytes"
 	"compress/gzip"
-	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 
@@ -29,13 +27,8 @@ func (s *Site) prepare(app *iris.Application) error {
 	app.RegisterView(iris.Blocks(s.Views, ".html"))
 	s.check = http.NewCrossOriginProtection()
 	for _, origin := range s.Origins {
-		u, err := url.Parse(origin)
-		if err == nil {
-			err = s.check.AddTrustedOrigin(origin)
-		}
-		if err != nil || origin != strings.ToLower(origin) || u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80" {
-			return fmt.Errorf("-cors-origins %q: want origins as browsers send them, such as https://example.com, "+
-				"in small letters and without the scheme's own port, with commas between them", origin)
+		if err := s.check.AddTrustedOrigin(origin); err != nil {
+			return err
 		}
 	}
 	var err error
