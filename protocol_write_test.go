@@ -109,7 +109,7 @@ func TestOriginsByDefault(t *testing.T) {
 		{"POST /events/news | Host: localhost:1 | Origin: http://localhost:1", "x", 201, anyOrigin, ""},
 		{"POST /events/news | Sec-Fetch-Site: same-origin | Origin: http://127.0.0.1", "x", 201, anyOrigin, ""},
 		{"POST /events/news | Sec-Fetch-Site: none", "x", 201, anyOrigin, ""},
-		{"POST /events/news | Origin: https://evil.test", "x", 403, anyOrigin, "name it in -cors-origins"},
+		{"POST /events/news | Origin: https://evil.test", "x", 403, anyOrigin, "add this one to -cors-origins"},
 		{"POST /events/news | Origin: null", "x", 403, anyOrigin, "-cors-origins"},
 		{"POST /events/news | Sec-Fetch-Site: cross-site", "x", 403, anyOrigin, "-cors-origins"},
 		{"POST /events/news | Sec-Fetch-Site: same-site", "x", 403, anyOrigin, "-cors-origins"},

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-var errOrigins = errors.New("origins as browsers send them, with commas between them: https://example.com or " +
-	"http://localhost:3000, in lower case, international names as punycode, without a path and without the default port")
+var errOrigins = errors.New("origins as browsers send them, separated by commas, such as https://example.com or " +
+	"http://localhost:3000: lower case, no path, no default port, international names as punycode")
 
 // origins reads -cors-origins.
 func origins(to *[]string) func(string) error {
@@ -28,7 +28,7 @@ func origins(to *[]string) func(string) error {
 	}
 }
 
-// hostName matches a DNS name as browsers send it, and what looks like an IPv4 address.
+// hostName matches a DNS name as browsers send it.
 var hostName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$`)
 
 // numeric matches a host that browsers parse as an IPv4 address (URL standard, "ends in a number checker").

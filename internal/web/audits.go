@@ -15,10 +15,10 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// shownAudits is how many records the page shows at first.
+// shownAudits is how many records the page shows initially.
 const shownAudits = 200
 
-// addAudit keeps a record.
+// addAudit stores a record.
 func (s *Site) addAudit(ctx iris.Context) error {
 	var entry audit.Entry
 	if err := s.readJSON(ctx, &entry, `{"id": "1", "actor": "ann"}`); err != nil {
@@ -32,7 +32,7 @@ func (s *Site) addAudit(ctx iris.Context) error {
 	return nil
 }
 
-// postAudit keeps a record that the page's form has sent.
+// postAudit stores a record sent by the page's form.
 func (s *Site) postAudit(ctx iris.Context) error {
 	form, err := s.readForm(ctx)
 	if err != nil {
@@ -52,10 +52,10 @@ func (s *Site) postAudit(ctx iris.Context) error {
 	return nil
 }
 
-// searched is how many of the newest records a list with a filter looks at, to find the newest that match.
+// searched is how many of the newest records a filtered list looks through for the newest that match.
 const searched = 4000
 
-// auditQuery is what a list of audits asks for.
+// auditQuery says which records a list is to have.
 type auditQuery struct {
 	audit.Filter
 	start stream.Start
@@ -75,7 +75,7 @@ func parseAuditQuery(r *http.Request) (q auditQuery, err error) {
 	return q, err
 }
 
-// from is where the records begin: a filter's newest are looked for among the newest of all.
+// from is where the records begin. With a filter, the newest that match are looked for among the newest of all.
 func (r *reader) from(q auditQuery) (stream.Query, error) {
 	from := q.start.List(stream.Select(stream.Audits), q.limit)
 	if from.Newest == 0 || q.IsZero() {
@@ -83,7 +83,7 @@ func (r *reader) from(q auditQuery) (stream.Query, error) {
 	}
 	newest := from.Newest
 	from.Newest = searched
-	var matching []stream.ID // the newest of them
+	var matching []stream.ID // the newest ones
 	to, err := r.scan(from, searched, func(e stream.Event) bool {
 		if _, ok := q.Record(e); ok {
 			matching = append(matching, e.ID)
@@ -98,7 +98,7 @@ func (r *reader) from(q auditQuery) (stream.Query, error) {
 	return from, err
 }
 
-// listAudits answers with records: as a stream, as a list, or as a file with all that match.
+// listAudits answers with records: a stream, a list, or a file with all that match.
 func (s *Site) listAudits(ctx iris.Context) error {
 	ctx.ResponseWriter().Header().Add("Vary", "Accept")
 	if r := ctx.Request(); r.URL.Query().Get("format") == "" && wantsStream(r) {
@@ -119,7 +119,7 @@ func (r *reader) listAudits() error {
 	if format := r.ctx.Request().URL.Query().Get("format"); format != "" {
 		file, known := exportFormats[format]
 		if !known {
-			return stream.Errorf(stream.Invalid, "format is jsonl or csv, or left out.")
+			return stream.Errorf(stream.Invalid, "format must be jsonl or csv, or left out.")
 		}
 		return r.export(q, from, file)
 	}
@@ -138,7 +138,8 @@ func (r *reader) auditsPage() error {
 	if err != nil {
 		return err
 	}
-	newest := stream.Query{Topics: stream.Select(stream.Audits), Newest: searched, NewestBytes: listBytes, Anywhere: true}
+	newest := stream.Query{
+		Topics: stream.Select(stream.Audits), Newest: searched, NewestBytes: listBytes, Anywhere: true}
 	if q.IsZero() {
 		newest.Newest = shownAudits
 	}
@@ -165,7 +166,7 @@ func (r *reader) auditsPage() error {
 		"Query": template.URL(filters.Encode()), "More": to.older || len(records) > shownAudits})
 }
 
-// shownAudit is a record as the page shows it: details as text.
+// shownAudit is a record as the page shows it, with its details as text.
 type shownAudit struct {
 	audit.Record
 	Details string

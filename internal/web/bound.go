@@ -7,7 +7,7 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// boundedLog is a log that refuses events with more than max bytes of data, whichever way they came in.
+// boundedLog refuses events with more than max bytes of data, whichever way they came in.
 type boundedLog struct {
 	stream.Log
 	max int64
@@ -23,7 +23,7 @@ func (l boundedLog) Append(ctx context.Context, events ...stream.Event) ([]strea
 	return l.Log.Append(ctx, events...)
 }
 
-// boundedBoard is a board whose comments are bounded likewise: each is an event too.
+// boundedBoard applies the same bound to comments, since each is an event as well.
 type boundedBoard struct {
 	board.Store
 	max int64

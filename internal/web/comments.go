@@ -13,10 +13,10 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// visitorCookie holds the random token that stands for one browser.
+// visitorCookie holds the random token that identifies a browser.
 const visitorCookie = "visitor"
 
-// visitor is who asks; a browser that is not known yet gets its token with the answer, if one is to be made.
+// visitor returns the token of the browser that asks. A new browser gets one with the answer if create is set, else "".
 func visitor(ctx iris.Context, create bool) board.Visitor {
 	r := ctx.Request()
 	if cookie, err := r.Cookie(visitorCookie); err == nil && len(cookie.Value) == len(rand.Text()) {
@@ -26,12 +26,12 @@ func visitor(ctx iris.Context, create bool) board.Visitor {
 		return ""
 	}
 	token := rand.Text()
-	http.SetCookie(ctx.ResponseWriter(), &http.Cookie{Name: visitorCookie, Value: token, Path: "/", MaxAge: 365 * 24 * 60 * 60,
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil})
+	http.SetCookie(ctx.ResponseWriter(), &http.Cookie{Name: visitorCookie, Value: token, Path: "/",
+		MaxAge: 365 * 24 * 60 * 60, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil})
 	return board.Visitor(token)
 }
 
-// addComment keeps a comment.
+// addComment stores a comment.
 func (s *Site) addComment(ctx iris.Context) error {
 	var written struct {
 		Nickname string `json:"nickname"`
@@ -40,7 +40,7 @@ func (s *Site) addComment(ctx iris.Context) error {
 	if err := s.readJSON(ctx, &written, `{"content": "hello"}`); err != nil {
 		return err
 	}
-	comment, err := s.keepComment(ctx, written.Nickname, written.Content)
+	comment, err := s.storeComment(ctx, written.Nickname, written.Content)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (s *Site) addComment(ctx iris.Context) error {
 	return nil
 }
 
-func (s *Site) keepComment(ctx iris.Context, nickname, content string) (board.Comment, error) {
+func (s *Site) storeComment(ctx iris.Context, nickname, content string) (board.Comment, error) {
 	comment, err := board.New(nickname, content, time.Now())
 	if err == nil {
 		err = s.Board.Add(ctx.Request().Context(), comment)
@@ -56,13 +56,13 @@ func (s *Site) keepComment(ctx iris.Context, nickname, content string) (board.Co
 	return comment, err
 }
 
-// postComment keeps a comment that the page's form has sent.
+// postComment stores a comment sent by the page's form.
 func (s *Site) postComment(ctx iris.Context) error {
 	form, err := s.readForm(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = s.keepComment(ctx, form.Get("nickname"), form.Get("content"))
+	_, err = s.storeComment(ctx, form.Get("nickname"), form.Get("content"))
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (s *Site) postComment(ctx iris.Context) error {
 	return nil
 }
 
-// like and unlike change whether the visitor likes a comment.
+// like and unlike set whether the visitor likes a comment.
 func (s *Site) like(ctx iris.Context) error   { return s.setLike(ctx, true) }
 func (s *Site) unlike(ctx iris.Context) error { return s.setLike(ctx, false) }
 
@@ -87,7 +87,7 @@ func (s *Site) setLike(ctx iris.Context, like bool) error {
 	return nil
 }
 
-// postLike changes what the page's button without JavaScript asks for.
+// postLike sets a like by the page's button, which works without JavaScript.
 func (s *Site) postLike(ctx iris.Context) error {
 	form, err := s.readForm(ctx)
 	if err != nil {
@@ -95,7 +95,7 @@ func (s *Site) postLike(ctx iris.Context) error {
 	}
 	like := form.Get("like")
 	if like != "1" && like != "0" {
-		return stream.Errorf(stream.Unprocessable, "like is 1 or 0.")
+		return stream.Errorf(stream.Unprocessable, "like must be 1 or 0.")
 	}
 	_, err = s.Board.SetLike(ctx.Request().Context(), ctx.Params().Get("id"), visitor(ctx, true), like == "1")
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *Site) postLike(ctx iris.Context) error {
 	return nil
 }
 
-// listComments answers with a part of the board.
+// listComments answers with a page of the board.
 func (s *Site) listComments(ctx iris.Context) error {
 	query, err := parseQuery(ctx.Request())
 	if err != nil {
@@ -142,7 +142,7 @@ func parseOffset(query url.Values) (int, error) {
 	}
 	n, err := strconv.Atoi(query.Get("offset"))
 	if err != nil || n < 0 {
-		return 0, stream.Errorf(stream.Invalid, "offset is a whole number from 0 on.")
+		return 0, stream.Errorf(stream.Invalid, "offset must be a whole number, 0 or more.")
 	}
 	return n, nil
 }

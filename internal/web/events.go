@@ -12,22 +12,22 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// fixed are the addresses whose stream is of one topic.
+// fixed maps the addresses that always stream the same topic to it.
 var fixed = map[string]stream.Topic{
 	"/events":        stream.Hello,
 	"/sse":           stream.Ping,
 	"/api/v1/audits": stream.Audits,
 }
 
-// Reading is what a GET below /events asks for.
+// Reading is what a GET of a stream or list asks for.
 type Reading struct {
 	Topics stream.Selection
 	Start  stream.Start
 	Form   delivery.Form
 }
 
-// ParseReading reads the topics from the path or from topic=, where to start from Last-Event-ID, since= and last=, and the
-// form from envelope=. Other parameters are ignored.
+// ParseReading takes the topics from the path or topic=, the start from Last-Event-ID, since= or last=, and the form from
+// envelope=. Other parameters are ignored. Errors are for the client: stream.Invalid or stream.NotFound.
 func ParseReading(r *http.Request) (Reading, error) {
 	query, err := parseQuery(r)
 	if err != nil {
@@ -45,7 +45,7 @@ func ParseReading(r *http.Request) (Reading, error) {
 		reading.Form = delivery.Envelope
 	case "", "0":
 	default:
-		return Reading{}, stream.Errorf(stream.Invalid, "envelope is 1, or left out.")
+		return Reading{}, stream.Errorf(stream.Invalid, "envelope must be 1, or left out.")
 	}
 	return reading, nil
 }
@@ -66,7 +66,7 @@ func parseTopics(path string, query url.Values) (stream.Selection, error) {
 		return stream.ParseSelection(query["topic"])
 	case query.Has("topic"):
 		return stream.Selection{}, stream.Errorf(stream.Invalid,
-			"Name topics in the path or in topic= of /events, not in both.")
+			"Name topics in the path or in topic= of /events, not both.")
 	case isFixed:
 		return stream.Select(topic), nil
 	case ok:
@@ -77,7 +77,7 @@ func parseTopics(path string, query url.Values) (stream.Selection, error) {
 	return stream.Selection{}, stream.Errorf(stream.NotFound, "There is no stream at this address.")
 }
 
-// events answers with the stream, or with the list if the reader names that and not the stream.
+// events answers with the stream or the list, as Accept says.
 func (s *Site) events(ctx iris.Context) error {
 	ctx.ResponseWriter().Header().Add("Vary", "Accept")
 	if wantsStream(ctx.Request()) {
@@ -86,12 +86,12 @@ func (s *Site) events(ctx iris.Context) error {
 	return s.stored((*reader).listEvents)(ctx)
 }
 
-// wantsStream is the rule of Accept: the stream where it is named, whatever else is; or where the list is not.
+// wantsStream reports whether Accept names the stream, or does not name the list.
 func wantsStream(r *http.Request) bool {
 	return accepts(r, "text/event-stream") || !accepts(r, "application/json")
 }
 
-// stream answers with the stream; HEAD has its head alone, and registers nobody.
+// stream answers with the stream. HEAD gets the head alone and registers no client.
 func (s *Site) stream(ctx iris.Context) error {
 	reading, err := ParseReading(ctx.Request())
 	if err != nil {
@@ -105,14 +105,14 @@ func (s *Site) stream(ctx iris.Context) error {
 	return nil
 }
 
-// StreamHeader sets the head of an event stream.
+// StreamHeader sets the header fields of an event stream.
 func StreamHeader(ctx iris.Context) {
 	setHeader(ctx, "Content-Type", "text/event-stream; charset=utf-8")
 	setHeader(ctx, "Cache-Control", "no-store, no-transform")
-	setHeader(ctx, "X-Accel-Buffering", "no") // nginx: do not hold back
+	setHeader(ctx, "X-Accel-Buffering", "no") // nginx
 }
 
-// publish appends the body to the topic.
+// publish appends the body to the topic as an event.
 func (s *Site) publish(ctx iris.Context) error {
 	event, err := s.parseEvent(ctx)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// exportFormat is a kind of file that audits can be downloaded as.
+// exportFormat is a file format for exported audits.
 type exportFormat struct {
 	extension, contentType string
 	header                 string // first line of the file, "" for none
@@ -23,14 +23,14 @@ var exportFormats = map[string]exportFormat{
 		csvRow("id", "created_at", "actor", "action", "target", "details"), csvLine},
 }
 
-// export writes all matching records as a file, while it reads them, so that no export is too long for memory.
+// export writes all matching records as a file while reading them, so memory use does not grow with the export.
 func (r *reader) export(q auditQuery, from stream.Query, format exportFormat) error {
 	setHeader(r.ctx, "Cache-Control", "no-store")
 	setHeader(r.ctx, "Content-Disposition", `attachment; filename="audits.`+format.extension+`"`)
 	setHeader(r.ctx, "Content-Type", format.contentType)
 	out := bufio.NewWriterSize(r.ctx.ResponseWriter(), partBytes)
 	out.WriteString(format.header)
-	if q.start.Kind == stream.Live { // a file has all, where no other beginning is named
+	if q.start.Kind == stream.Live { // a file has everything unless it is to begin elsewhere
 		from.Newest, from.Anywhere = 0, true
 		from.After = stream.ID{}
 	}

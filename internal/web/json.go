@@ -16,13 +16,15 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// readJSON reads the body into v: one JSON object in UTF-8, without unknown fields or trailing data. Browsers must declare it
-// as application/json, which no form can; curl need not. The example is an object that this API accepts.
+// readJSON reads the body into v: one JSON object in UTF-8, without unknown fields or trailing data. Browsers must declare
+// it as application/json, which no form can; curl need not. The example is an object that this API accepts.
 func (s *Site) readJSON(ctx iris.Context, v any, example string) error {
 	r := ctx.Request()
 	if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
-		if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
-			return stream.Errorf(stream.MediaType, "Send JSON with Content-Type: application/json, such as %s.", example)
+		mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if err != nil || mediaType != "application/json" {
+			return stream.Errorf(stream.MediaType, "Send JSON with Content-Type: application/json, such as %s.",
+				example)
 		}
 	}
 	body, err := s.readBody(ctx, s.maxEncoded())
@@ -41,7 +43,7 @@ func (s *Site) readJSON(ctx iris.Context, v any, example string) error {
 		return jsonError(err, example)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return stream.Errorf(stream.Invalid, "The body must be one JSON object with nothing after it, such as %s.", example)
+		return stream.Errorf(stream.Invalid, "The body must be one JSON object and nothing else, such as %s.", example)
 	}
 	return nil
 }
@@ -52,7 +54,8 @@ func jsonError(err error, example string) error {
 		return stream.Errorf(stream.Invalid, "The field %q cannot be a JSON %s.", typeError.Field, typeError.Value)
 	}
 	if syntaxError, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return stream.Errorf(stream.Invalid, "The body is not valid JSON at byte %d; send, for example, %s.", syntaxError.Offset, example)
+		return stream.Errorf(stream.Invalid, "The body is not valid JSON at byte %d; send, for example, %s.",
+			syntaxError.Offset, example)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return stream.Errorf(stream.Invalid, "The JSON in the body ends too early; send, for example, %s.", example)
@@ -61,11 +64,11 @@ func jsonError(err error, example string) error {
 	return stream.Errorf(stream.Invalid, "The body has an unknown field; send, for example, %s.", example)
 }
 
-// maxEncoded is how many bytes of JSON or of a form can make an event of MaxData: JSON has up to six for one (\u00XX), and a
-// form six for a line break (%0D%0A). The rest is for the other fields. The event itself is bounded where it is appended.
+// maxEncoded is how many bytes of JSON or of a form may encode an event of MaxData. Both need up to six for one: JSON as
+// \u00XX, a form for a line break, as %0D%0A. The rest is for the other fields. What is appended is bounded by boundedLog.
 func (s *Site) maxEncoded() int64 { return 6*s.MaxData + 16<<10 }
 
-// readBody reads the whole body, of at most max bytes.
+// readBody reads the whole body, at most max bytes.
 func (s *Site) readBody(ctx iris.Context, max int64) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(ctx.ResponseWriter().Naive(), ctx.Request().Body, max))
 	if err != nil {
@@ -74,7 +77,7 @@ func (s *Site) readBody(ctx iris.Context, max int64) ([]byte, error) {
 	return body, nil
 }
 
-// readForm reads a form that a page without JavaScript has posted.
+// readForm reads a form posted by a page without JavaScript.
 func (s *Site) readForm(ctx iris.Context) (url.Values, error) {
 	r := ctx.Request()
 	r.Body = http.MaxBytesReader(ctx.ResponseWriter().Naive(), r.Body, s.maxEncoded())
@@ -89,7 +92,7 @@ func (s *Site) readForm(ctx iris.Context) (url.Values, error) {
 	return r.PostForm, nil
 }
 
-// seeOther sends the browser to a page, which it gets anew.
+// seeOther redirects the browser to a page, which it fetches with GET.
 func seeOther(ctx iris.Context, path string) {
 	setHeader(ctx, "Location", path)
 	ctx.StatusCode(http.StatusSeeOther)

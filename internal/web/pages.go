@@ -13,14 +13,14 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// pagePolicy lets a page run what this server serves and nothing else.
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; " +
-	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+// pagePolicy lets a page load only what this server serves.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+	"connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// plainHost is a host that means nothing else to a shell: visitors are to copy it into one.
+// plainHost matches hosts without shell metacharacters: visitors paste commands with it into a shell.
 var plainHost = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]+$`)
 
-// prepare reads the views and the public files, and makes what New's handlers need.
+// prepare sets up what the handlers need: bounds, views, public files.
 func (s *Site) prepare(app *iris.Application) error {
 	s.lists = make(chan struct{}, maxLists)
 	s.Log, s.Board = boundedLog{s.Log, s.MaxData}, boundedBoard{s.Board, s.MaxData}
@@ -42,7 +42,7 @@ func (s *Site) home(ctx iris.Context) error {
 	return s.page(ctx, "home", "Iris Broadcast", iris.Map{"Curl": "curl -d hello " + host + "/events/news"})
 }
 
-// pingPage shows the named event, from now on.
+// pingPage shows the ping event live.
 func (s *Site) pingPage(ctx iris.Context) error {
 	head, err := s.Log.Head(ctx.Request().Context())
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Site) pingPage(ctx iris.Context) error {
 	return s.page(ctx, "ping", "Ping", iris.Map{"Position": head.String()})
 }
 
-// timePage lists what the topic time has said.
+// timePage lists the newest events of the topic time.
 func (s *Site) timePage(ctx iris.Context) error {
 	topic := stream.Select(stream.Time)
 	page, err := s.Log.Page(ctx.Request().Context(),
@@ -62,13 +62,13 @@ func (s *Site) timePage(ctx iris.Context) error {
 	return s.page(ctx, "time", "Time", iris.Map{"Lines": page.Events, "Position": page.Reached.String()})
 }
 
-// statusPage shows the server through its own topic: the last minutes, and what comes.
+// statusPage shows the server's own topic: its last minutes, then live.
 func (s *Site) statusPage(ctx iris.Context) error {
 	return s.page(ctx, "status", "Status", iris.Map{"Topic": stream.Server, "Query": "topic=" + stream.Server.String(),
 		"Streams": s.Streams(), "Events": watched(s.Status())})
 }
 
-// page answers with a view; every one is told its title and path, and whether its visitor may write.
+// page answers with a view. Every view gets its title, its path, and whether its visitor may write.
 func (s *Site) page(ctx iris.Context, view, title string, data iris.Map) error {
 	if view != "home" {
 		title += " · Iris Broadcast"
@@ -78,8 +78,8 @@ func (s *Site) page(ctx iris.Context, view, title string, data iris.Map) error {
 	return render(ctx, http.StatusOK, view, data)
 }
 
-// render renders a view whole before anything of it is sent. No page holds a secret that its compressed length could tell of
-// (BREACH): what a visitor is known by is in a cookie alone.
+// render renders the whole view before it sends any of it. Compression leaks nothing (BREACH), since no page holds a secret:
+// the visitor's token is in a cookie only.
 func render(ctx iris.Context, status int, view string, data iris.Map) error {
 	var page bytes.Buffer
 	if err := ctx.Application().View(&page, view, "main", data); err != nil {
@@ -95,7 +95,7 @@ func render(ctx iris.Context, status int, view string, data iris.Map) error {
 	}
 	ctx.StatusCode(status)
 	if _, err := ctx.Write(body); err != nil {
-		golog.Debugf("Answering: %v", err) // the client has gone
+		golog.Debugf("Writing the answer: %v", err) // the client has gone
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// statuses is the one table from what went wrong to HTTP.
+// statuses is the only table from error codes to HTTP statuses.
 var statuses = map[stream.Code]int{
 	stream.Invalid:       http.StatusBadRequest,
 	stream.Unprocessable: http.StatusUnprocessableEntity,
@@ -31,10 +31,10 @@ var statuses = map[stream.Code]int{
 	stream.Internal:      http.StatusInternalServerError,
 }
 
-// retryAfter is how many seconds a client is to wait for a store that cannot work.
+// retryAfter is how many seconds a client should wait before it tries again.
 const retryAfter = "5"
 
-// problem is the body of every error (RFC 9457). No type is "about:blank": the status says it.
+// problem is the body of an error (RFC 9457). It has no type, which means "about:blank".
 type problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
@@ -44,8 +44,7 @@ type problem struct {
 // handler answers a request, or returns the error that is to be its answer.
 type handler func(iris.Context) error
 
-// answer has h answer, and answers the error that it returns. Every handler and every middleware that may refuse a request
-// is wrapped in it.
+// answer makes the error that h returns the answer. It wraps every handler, and every middleware that can refuse a request.
 func answer(h handler) iris.Handler {
 	return func(ctx iris.Context) {
 		if err := h(ctx); err != nil {
@@ -54,13 +53,14 @@ func answer(h handler) iris.Handler {
 	}
 }
 
-// Fail answers with an error: problem details, or for Accept: text/html a page with the same words. Where a part of another
-// answer has been sent already it ends the connection, so that half an answer never looks like a whole one. Bugs are logged
-// here. Why a store cannot work the store has logged, once and not for each request.
+// Fail answers with an error: problem details, or a page with the same text for Accept: text/html. If a part of another
+// answer has been sent already it cuts the connection, so that half an answer never looks complete. It logs bugs; a store
+// that cannot work has logged that itself, once and not for each request.
 func Fail(ctx iris.Context, err error) {
 	e := stream.AsError(err)
 	sent := ctx.ResponseWriter().Written() > 0
-	if (sent || e.Code == stream.Internal) && !errors.Is(err, ctx.Request().Context().Err()) { // else the client has left
+	clientLeft := errors.Is(err, ctx.Request().Context().Err())
+	if (sent || e.Code == stream.Internal) && !clientLeft {
 		golog.Errorf("%s %q: %v", ctx.Method(), ctx.Path(), err)
 	}
 	if sent {
@@ -69,7 +69,7 @@ func Fail(ctx iris.Context, err error) {
 	if e.Code == stream.Unavailable {
 		setHeader(ctx, "Retry-After", retryAfter)
 	}
-	ctx.ResponseWriter().Header().Del("Content-Disposition") // of the file that it would have been
+	ctx.ResponseWriter().Header().Del("Content-Disposition") // of an export that failed
 	status := statuses[e.Code]
 	p := problem{http.StatusText(status), status, e.Detail}
 	setHeader(ctx, "Cache-Control", "no-store")
@@ -83,21 +83,21 @@ func Fail(ctx iris.Context, err error) {
 	writeAs(ctx, status, "application/problem+json", p)
 }
 
-// unrouted answers where no route is: 405 with the methods that there are, or 404.
+// unrouted answers where there is no route: 405 with the methods that exist, or 404.
 func (s *Site) unrouted(ctx iris.Context) error {
 	allow := allowed(ctx)
 	if len(allow) == 1 { // OPTIONS
-		return stream.Errorf(stream.NotFound, "There is nothing at this address. The page at / shows what there is.")
+		return stream.Errorf(stream.NotFound, "There is nothing at this address; start from the home page, /.")
 	}
 	setHeader(ctx, "Allow", strings.Join(allow, ", "))
-	detail := "This address answers " + strings.Join(allow, ", ") + "."
+	detail := "This address accepts " + strings.Join(allow, ", ") + "."
 	if ctx.Path() == "/events" && ctx.Method() == http.MethodPost {
 		detail = "Publish to a topic: POST /events/news"
 	}
 	return stream.Errorf(stream.NotAllowed, "%s", detail)
 }
 
-// allowed is every method that the address answers.
+// allowed lists every method that the address accepts.
 func allowed(ctx iris.Context) []string {
 	var methods []string
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE"} {
@@ -108,7 +108,7 @@ func allowed(ctx iris.Context) []string {
 	return append(methods, http.MethodOptions)
 }
 
-// recover makes a panic a 500 where nothing has been sent yet, and the end of the connection where something has.
+// recover answers a panic as a bug; see Fail.
 func (s *Site) recover(ctx iris.Context) {
 	defer func() {
 		reason := recover()
@@ -123,7 +123,7 @@ func (s *Site) recover(ctx iris.Context) {
 	ctx.Next()
 }
 
-// accepts says whether the request's Accept names a media type, whatever its parameters.
+// accepts reports whether the request's Accept names a media type, with any parameters.
 func accepts(r *http.Request, mediaType string) bool {
 	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
 		name, _, _ := strings.Cut(part, ";")
@@ -134,7 +134,7 @@ func accepts(r *http.Request, mediaType string) bool {
 	return false
 }
 
-// bodyError is what a failed read of a request's body means.
+// bodyError explains a failed read of a request's body.
 func (s *Site) bodyError(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return tooLarge(s.MaxData)
@@ -143,21 +143,22 @@ func (s *Site) bodyError(err error) error {
 		return stream.Errorf(stream.TooSlow, "The body did not arrive within %v.", s.bodyTimeout())
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return stream.Errorf(stream.Invalid, "The body ended before its announced length.")
+		return stream.Errorf(stream.Invalid, "The body is incomplete: it ended before its announced length.")
 	}
-	return stream.Errorf(stream.Invalid, "The body is malformed; a form is application/x-www-form-urlencoded.")
+	return stream.Errorf(stream.Invalid, "The body is malformed; send a form as application/x-www-form-urlencoded.")
 }
 
-// setHeader sets a header; Iris' ctx.Header would add one more.
+// setHeader sets a header field. (Iris' ctx.Header adds another one.)
 func setHeader(ctx iris.Context, name, value string) { ctx.ResponseWriter().Header().Set(name, value) }
 
 func writeJSON(ctx iris.Context, status int, v any) { writeAs(ctx, status, "application/json", v) }
 
+// writeAs answers with v as JSON, declared as contentType.
 func writeAs(ctx iris.Context, status int, contentType string, v any) {
 	setHeader(ctx, "Content-Type", contentType)
 	ctx.StatusCode(status)
 	http.NewResponseController(ctx.ResponseWriter().Naive()).SetWriteDeadline(time.Now().Add(answerTimeout))
 	if _, err := ctx.WriteString(stream.MustJSON(v) + "\n"); err != nil {
-		golog.Debugf("Answering: %v", err) // the client has gone
+		golog.Debugf("Writing the answer: %v", err) // the client has gone
 	}
 }

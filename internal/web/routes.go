@@ -1,4 +1,4 @@
-// Package web is the server's HTTP face: every URL stands in New. It knows the rules of the events and never a store.
+// Package web is the server's HTTP interface: New lists every URL. It knows the rules, and no particular store.
 package web
 
 import (
@@ -13,26 +13,26 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Site is what the pages and URLs are made of.
+// Site is what the handlers need.
 type Site struct {
 	Log     stream.Log
 	Board   board.Store
-	Damage  func() []string             // what was damaged in the store, and is set aside
+	Damage  func() []string             // parts of the store that were damaged and set aside
 	Stream  func(iris.Context, Reading) // serves one event stream: Broker.ServeHTTP
 	Streams func() int                  // how many are open
-	Metrics http.Handler                // every figure of the server, for Prometheus
-	Status  func() []stream.Event       // what the server has told of itself in the last minutes
-	Closing func() bool                 // the server is about to end
+	Metrics http.Handler                // for Prometheus
+	Status  func() []stream.Event       // the last minutes of stream.Server
+	Closing func() bool                 // the server is shutting down
 	Views   fs.FS                       // HTML templates
-	Public  fs.FS                       // what browsers fetch below /public
-	MaxData int64                       // bytes of an event's data
+	Public  fs.FS                       // files below /public
+	MaxData int64                       // maximum size of an event's data, in bytes
 	Access                              // who may read and write
 	check   *http.CrossOriginProtection // made by New
 	assets  map[string]asset            // of Public, by path
-	lists   chan struct{}               // holds a token for each list that is under way
+	lists   chan struct{}               // holds a token for each list being read
 }
 
-// New returns the handler of every URL there is.
+// New returns the handler of every URL.
 func New(s Site) (http.Handler, error) {
 	app := iris.New()
 	if err := s.prepare(app); err != nil {
@@ -83,11 +83,11 @@ func New(s Site) (http.Handler, error) {
 	return app, err
 }
 
-// answerTimeout is how long a client may take to receive an answer that is no stream; of an export, each part of it.
+// answerTimeout is how long a client may take to receive an answer other than a stream; of an export, each part.
 const answerTimeout = time.Minute
 
-// limitTime gives a body a time to arrive in, and the answer one to be taken. The server's own ReadTimeout and WriteTimeout
-// would do that too, and end every stream: those set deadlines of their own.
+// limitTime sets deadlines for reading the body and for writing the answer. The server's ReadTimeout and WriteTimeout would
+// end every stream as well, which instead sets deadlines of its own.
 func (s *Site) limitTime(ctx iris.Context) {
 	rc := http.NewResponseController(ctx.ResponseWriter().Naive())
 	if r := ctx.Request(); r.Body != nil && r.Body != http.NoBody {
@@ -102,20 +102,20 @@ func (s *Site) bodyTimeout() time.Duration {
 	return 10*time.Second + time.Duration(s.MaxData)*time.Second/(64<<10)
 }
 
-// health says that the process answers, and how many streams it has.
+// health reports that the process answers, and how many streams are open.
 func (s *Site) health(ctx iris.Context) error {
 	writeJSON(ctx, http.StatusOK, iris.Map{"status": "ok", "streams": s.Streams()})
 	return nil
 }
 
-// metrics tells every figure of the server.
+// metrics answers with the metrics for Prometheus.
 func (s *Site) metrics(ctx iris.Context) error {
 	setHeader(ctx, "Cache-Control", "no-store")
 	s.Metrics.ServeHTTP(ctx.ResponseWriter(), ctx.Request())
 	return nil
 }
 
-// ready says whether the server is of use: it is not about to end, and its store answers.
+// ready reports whether the server can do its work: it is not shutting down, and its store is writable.
 func (s *Site) ready(ctx iris.Context) error {
 	var reasons []string
 	if s.Closing() {

@@ -11,16 +11,16 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// What the page that watches topics begins with: so many of their newest events, and so many bytes of data, about.
+// What the watch page shows initially: at most that many of the newest events, and approximately that many bytes.
 const (
 	watchedEvents = 200
 	watchedBytes  = 256 << 10
 )
 
-// recentEvents is in how many of the newest events the page looks for topics to suggest.
+// recentEvents is how many of the newest events the page searches for topics to suggest.
 const recentEvents = 100
 
-// watchPage shows any topics live: what is stored now, and the position from which on its stream goes on.
+// watchPage shows any topics live: what is stored now, and the position from which its stream continues.
 func (s *Site) watchPage(ctx iris.Context) error {
 	query, err := parseQuery(ctx.Request())
 	if err != nil {
@@ -52,9 +52,9 @@ func (s *Site) watchPage(ctx iris.Context) error {
 	return s.page(ctx, "watch", shortened(strings.Join(names, ", "), 60)+" · Watch", data)
 }
 
-// choosePage asks for a topic, and suggests those that have spoken lately.
+// choosePage asks for a topic and suggests recently active ones.
 func (s *Site) choosePage(ctx iris.Context) error {
-	all, _ := stream.ParseSelection([]string{"*"}) // a pattern that stands in the program
+	all, _ := stream.ParseSelection([]string{"*"}) // cannot fail
 	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: all, Newest: recentEvents})
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func (s *Site) choosePage(ctx iris.Context) error {
 	return s.page(ctx, "watch-choose", "Watch", iris.Map{"Recent": recent})
 }
 
-// postWatched publishes what the page's form has sent without JavaScript.
+// postWatched publishes from the page's form, without JavaScript.
 func (s *Site) postWatched(ctx iris.Context) error {
 	form, err := s.readForm(ctx)
 	if err != nil {
@@ -81,7 +81,7 @@ func (s *Site) postWatched(ctx iris.Context) error {
 	if event.Type, err = stream.ParseType(form.Get("type")); err != nil {
 		return err
 	}
-	// A form sends each line break as CRLF, whatever was typed (HTML, "Constructing the entry list").
+	// Forms send every line break as CRLF (HTML standard, "Constructing the entry list").
 	if event.Data, err = stream.ParseData([]byte(strings.ReplaceAll(form.Get("data"), "\r\n", "\n"))); err != nil {
 		return err
 	}
@@ -92,13 +92,13 @@ func (s *Site) postWatched(ctx iris.Context) error {
 	return nil
 }
 
-// split takes topics apart that were typed into one field. No topic holds a space or a comma.
+// split separates topics typed into one field. No topic has a space or a comma.
 func split(texts []string) []string {
 	return strings.FieldsFunc(strings.Join(texts, " "), func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
 }
 
-// streamPath is where the topics' stream is, and topicQuery the same for a page. A topic has nothing that a URL would need
-// to escape; its "$" and "/" and a pattern's "*" stand for themselves in a query (RFC 3986, 3.4).
+// streamPath is the URL of the topics' stream, and topicQuery their query for a page. Nothing in a topic needs escaping:
+// "$", "/" and a pattern's "*" may appear in a query as they are (RFC 3986, section 3.4).
 func streamPath(topics stream.Selection) string {
 	if len(topics.Topics) == 1 && len(topics.Patterns) == 0 {
 		return "/events/" + topics.Topics[0].String() + "?envelope=1"
@@ -110,7 +110,7 @@ func topicQuery(topics stream.Selection) string {
 	return "topic=" + strings.Join(topics.Names(), "&topic=")
 }
 
-// origin is the server as its visitor names it.
+// origin is the server's origin as its visitor sees it.
 func origin(r *http.Request) string {
 	host := r.Host
 	if !plainHost.MatchString(host) {
@@ -122,7 +122,7 @@ func origin(r *http.Request) string {
 	return "http://" + host
 }
 
-// watchedEvent is an event as the page shows it. Exact is its data as JSON, where HTML cannot hold it as it is.
+// watchedEvent is an event as the page shows it. Exact is its data as JSON where HTML cannot represent it.
 type watchedEvent struct {
 	stream.Event
 	Exact string
@@ -138,7 +138,7 @@ func watched(events []stream.Event) []watchedEvent {
 	return all
 }
 
-// shortened is at most n bytes of a text in ASCII.
+// shortened cuts ASCII text to n characters.
 func shortened(text string, n int) string {
 	if len(text) <= n {
 		return text
