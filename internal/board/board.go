@@ -1,5 +1,5 @@
-// Package board holds the rules of the comment board: what a comment is, and how likes are counted. A Store keeps it; package
-// boardtest is the contract that every Store passes.
+// Package board holds the rules of the comment board: what a comment is, and how likes are counted. A Store keeps it;
+// package boardtest is the contract that every Store passes.
 package board
 
 import (
@@ -46,8 +46,8 @@ type List struct {
 	Position stream.ID // of the log at that moment: a stream from here misses nothing and repeats nothing
 }
 
-// Store keeps the board. A method that changes it also appends the event, atomically: others see both or neither. A Store is
-// safe for concurrent use. Errors: stream.NotFound for an unknown comment, and those of stream.Log.Append.
+// Store keeps the board. A method that changes it also appends the event, atomically: others see both or neither. A
+// Store is safe for concurrent use. Errors: stream.NotFound for an unknown comment, and those of stream.Log.Append.
 type Store interface {
 	// Add stores a comment made by New, and appends Commented.
 	Add(ctx context.Context, c Comment) error
@@ -59,8 +59,8 @@ type Store interface {
 	List(ctx context.Context, visitor Visitor, limit, offset int) (List, error)
 }
 
-// New makes a comment. Space around the texts is trimmed, and an empty nickname becomes "anonymous". Errors: stream.Invalid,
-// stream.Unprocessable.
+// New makes a comment. Space around the texts is trimmed, and an empty nickname becomes "anonymous". Errors:
+// stream.Invalid, stream.Unprocessable.
 func New(nickname, content string, now time.Time) (Comment, error) {
 	nickname, content = strings.TrimSpace(nickname), strings.TrimSpace(content)
 	if nickname == "" {

@@ -48,9 +48,9 @@ func (s *Config) table() []setting {
 		{"max-data", "64KiB", "maximum size of an event's data", size(&s.MaxData, 1, 64<<20)},
 		{"max-pending", "1MiB", "how much may wait for a client whose socket is full before it is disconnected",
 			size(&s.MaxPending, 1<<10, 1<<30)},
-		{"stall", "10s", "how long a client may read nothing (with TLS or HTTP/2: less than 32 KiB) before it is disconnected",
+		{"stall", "10s", "how long a client may read nothing (TLS, HTTP/2: under 32 KiB) before it is disconnected",
 			duration(&s.Stall, 100*time.Millisecond, day)},
-		{"max-streams", strconv.Itoa(openFiles() / 2), "maximum number of open streams; further clients are asked to retry",
+		{"max-streams", strconv.Itoa(openFiles() / 2), "maximum number of open streams; others are asked to retry",
 			number(&s.MaxStreams, 1, 1e7)},
 		{"heartbeat", "15s", "silence after which a stream gets a heartbeat; pages reconnect after 35s of silence",
 			duration(&s.Heartbeat, 100*time.Millisecond, 30*time.Second)},
@@ -163,7 +163,8 @@ func (s *Config) check() error {
 	case (s.TLSCert == "") != (s.TLSKey == ""):
 		return fmt.Errorf("-tls-cert and -tls-key go together: give both, or neither")
 	case s.MaxPending < s.MaxData:
-		return fmt.Errorf("-max-pending must be at least -max-data (%d), or a single event could disconnect a client", s.MaxData)
+		return fmt.Errorf("-max-pending must be at least -max-data (%d), or one event could disconnect a client",
+			s.MaxData)
 	case s.KeepBytes < 2*int64(s.MaxData):
 		return fmt.Errorf("-keep-bytes must be at least twice -max-data (%d)", 2*int64(s.MaxData))
 	}

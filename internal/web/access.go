@@ -27,8 +27,8 @@ func (s *Site) headers(ctx iris.Context) {
 	ctx.Next()
 }
 
-// crossOrigin refuses what pages of other origins may not do, and answers preflights. Every preflight succeeds: the request
-// that follows is checked itself, and if it is refused its developer can read why.
+// crossOrigin refuses what pages of other origins may not do, and answers preflights. Every preflight succeeds: the
+// request that follows is checked itself, and if it is refused its developer can read why.
 func (s *Site) crossOrigin(ctx iris.Context) error {
 	r := ctx.Request()
 	origin := r.Header.Get("Origin")
@@ -54,8 +54,8 @@ func (s *Site) crossOrigin(ctx iris.Context) error {
 	return nil
 }
 
-// mayRead reports whether a request comes from a listed origin, from the server's own pages, or from no page at all. The
-// scheme of its own pages is not compared, since a proxy may terminate TLS.
+// mayRead reports whether a request comes from a listed origin, from the server's own pages, or from no page at all.
+// The scheme of its own pages is not compared, since a proxy may terminate TLS.
 func (s *Site) mayRead(r *http.Request, origin string) bool {
 	if origin == "" || slices.Contains(s.Origins, origin) {
 		return true
@@ -83,15 +83,15 @@ func (s *Site) preflight(ctx iris.Context) error {
 func (s *Site) guardWrites(h handler) handler {
 	return func(ctx iris.Context) error {
 		if !s.canWrite(ctx.Request()) {
-			return stream.Errorf(stream.Forbidden, "Only this machine may write, as localhost and not through a proxy. "+
-				"To let anyone write, start the server with -open-publish (or BROADCAST_OPEN_PUBLISH=true).")
+			return stream.Errorf(stream.Forbidden, "Only this machine may write, as localhost and not through "+
+				"a proxy. To let anyone write, start the server with -open-publish (or BROADCAST_OPEN_PUBLISH=true).")
 		}
 		return h(ctx)
 	}
 }
 
-// canWrite reports whether the peer may write. Any other Host may be a page whose name was made to resolve to this machine
-// (DNS rebinding), and a forwarded request may be anyone's.
+// canWrite reports whether the peer may write. Any other Host may be a page whose name was made to resolve to this
+// machine (DNS rebinding), and a forwarded request may be anyone's.
 func (s *Site) canWrite(r *http.Request) bool {
 	if s.OpenPublish {
 		return true

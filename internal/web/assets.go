@@ -112,8 +112,8 @@ func (s *Site) mini(ctx iris.Context) error { return s.serve(ctx, "mini.html") }
 func (s *Site) icon(ctx iris.Context) error { return s.serve(ctx, "icon.svg") }
 func (s *Site) file(ctx iris.Context) error { return s.serve(ctx, ctx.Params().Get("file")) }
 
-// serve answers with a public file. Browsers cache it and revalidate it each time. A range is always one of the uncompressed
-// file.
+// serve answers with a public file. Browsers cache it and revalidate it each time. A range is always one of the
+// uncompressed file.
 func (s *Site) serve(ctx iris.Context, file string) error {
 	a, ok := s.assets[file]
 	if !ok {

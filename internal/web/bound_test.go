@@ -39,6 +39,7 @@ func TestDataIsBoundedWhicheverWayItCameIn(t *testing.T) {
 	const form, json = "application/x-www-form-urlencoded", "application/json"
 	const max = 1000
 	field := func(name, value string) string { return "&" + url.Values{name: {value}}.Encode() }
+	audit := func(n int) string { return `{"id":"1","details":"` + strings.Repeat("<", n) + `"}` }
 	for name, c := range map[string]struct {
 		path, contentType, body string
 		status                  int
@@ -52,9 +53,9 @@ func TestDataIsBoundedWhicheverWayItCameIn(t *testing.T) {
 		"audit form, raw":       {"/audits", form, "id=1&details=" + strings.Repeat("<", max-100), 303},
 		"audit form, too long":  {"/audits", form, "id=1&details=" + strings.Repeat("<", max), 413},
 		"audit form, escapes":   {"/audits", form, "id=1&details=x" + strings.Repeat("\"", max/2), 413},
-		"audit API, full":       {"/api/v1/audits", json, `{"id":"1","details":"` + strings.Repeat("<", max-100) + `"}`, 201},
+		"audit API, full":       {"/api/v1/audits", json, audit(max - 100), 201},
 		"audit API, escaped id": {"/api/v1/audits", json, `{"id":"` + strings.Repeat(`\u0041`, 200) + `"}`, 201},
-		"audit API, too long":   {"/api/v1/audits", json, `{"id":"1","details":"` + strings.Repeat("<", max-20) + `"}`, 413},
+		"audit API, too long":   {"/api/v1/audits", json, audit(max - 20), 413},
 		"comment, full":         {"/api/v1/comments", json, `{"content":"` + strings.Repeat("<", max-200) + `"}`, 201},
 		"comment, escapes":      {"/api/v1/comments", json, `{"content":"` + strings.Repeat(`\"`, max/2) + `"}`, 413},
 		"comment form, escapes": {"/comments", form, field("content", strings.Repeat("\"", max/2)), 413},

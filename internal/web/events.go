@@ -26,8 +26,8 @@ type Reading struct {
 	Form   delivery.Form
 }
 
-// ParseReading takes the topics from the path or topic=, the start from Last-Event-ID, since= or last=, and the form from
-// envelope=. Other parameters are ignored. Errors are for the client: stream.Invalid or stream.NotFound.
+// ParseReading takes the topics from the path or topic=, the start from Last-Event-ID, since= or last=, and the form
+// from envelope=. Other parameters are ignored. Errors are for the client: stream.Invalid or stream.NotFound.
 func ParseReading(r *http.Request) (Reading, error) {
 	query, err := parseQuery(r)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 
 func TestEveryFieldOfACSVFileIsQuoted(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
-	record := audit.Record{ID: `a "b"`, CreatedAt: at, Actor: "ann, bob", Target: "x", Details: json.RawMessage(`{"a":1}`)}
+	record := audit.Record{
+		ID: `a "b"`, CreatedAt: at, Actor: "ann, bob", Target: "x", Details: json.RawMessage(`{"a":1}`)}
 	want := `"a ""b""","2026-01-02T03:04:05.000000006Z","ann, bob","","x","{""a"":1}"` + "\r\n"
 	got := csvLine(record)
 	if got != want {

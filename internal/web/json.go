@@ -16,8 +16,8 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// readJSON reads the body into v: one JSON object in UTF-8, without unknown fields or trailing data. Browsers must declare
-// it as application/json, which no form can; curl need not. The example is an object that this API accepts.
+// readJSON reads the body into v: one JSON object in UTF-8, without unknown fields or trailing data. Browsers must
+// declare it as application/json, which no form can; curl need not. The example is an object that this API accepts.
 func (s *Site) readJSON(ctx iris.Context, v any, example string) error {
 	r := ctx.Request()
 	if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
@@ -64,8 +64,9 @@ func jsonError(err error, example string) error {
 	return stream.Errorf(stream.Invalid, "The body has an unknown field; send, for example, %s.", example)
 }
 
-// maxEncoded is how many bytes of JSON or of a form may encode an event of MaxData. Both need up to six for one: JSON as
-// \u00XX, a form for a line break, as %0D%0A. The rest is for the other fields. What is appended is bounded by boundedLog.
+// maxEncoded is how many bytes of JSON or of a form may encode an event of MaxData. Both need up to six for one: JSON
+// as \u00XX, a form for a line break, as %0D%0A. The rest is for the other fields. What is appended is bounded by
+// boundedLog.
 func (s *Site) maxEncoded() int64 { return 6*s.MaxData + 16<<10 }
 
 // readBody reads the whole body, at most max bytes.

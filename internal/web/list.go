@@ -31,8 +31,9 @@ type progress struct {
 	gap     *stream.Gap // before the first one visited
 }
 
-// scan calls visit with the events that match a query, which it reads in at most pageLimit pages, until visit returns false.
-// It ends early where events were removed meanwhile, so that a client that continues from there learns of the gap.
+// scan calls visit with the events that match a query, which it reads in at most pageLimit pages, until visit returns
+// false. It ends early where events were removed meanwhile, so that a client that continues from there learns of the
+// gap.
 func (r *reader) scan(q stream.Query, pageLimit int, visit func(stream.Event) bool) (to progress, err error) {
 	q.Bytes = pageBytes
 	for pages := 0; ; pages++ {
@@ -74,8 +75,8 @@ func (s *Site) stored(read func(*reader) error) handler {
 		select {
 		case s.lists <- struct{}{}:
 		default:
-			return stream.Errorf(stream.Unavailable, "%d lists are being read, the most allowed at once; try again in a moment.",
-				maxLists)
+			return stream.Errorf(stream.Unavailable,
+				"%d lists are being read, the most allowed at once; try again in a moment.", maxLists)
 		}
 		defer func() { <-s.lists }()
 		r := &reader{Site: s, ctx: ctx}

@@ -78,8 +78,8 @@ func (s *Site) page(ctx iris.Context, view, title string, data iris.Map) error {
 	return render(ctx, http.StatusOK, view, data)
 }
 
-// render renders the whole view before it sends any of it. Compression leaks nothing (BREACH), since no page holds a secret:
-// the visitor's token is in a cookie only.
+// render renders the whole view before it sends any of it. Compression leaks nothing (BREACH), since no page holds a
+// secret: the visitor's token is in a cookie only.
 func render(ctx iris.Context, status int, view string, data iris.Map) error {
 	var page bytes.Buffer
 	if err := ctx.Application().View(&page, view, "main", data); err != nil {

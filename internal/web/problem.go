@@ -44,7 +44,8 @@ type problem struct {
 // handler answers a request, or returns the error that is to be its answer.
 type handler func(iris.Context) error
 
-// answer makes the error that h returns the answer. It wraps every handler, and every middleware that can refuse a request.
+// answer makes the error that h returns the answer. It wraps every handler, and every middleware that can refuse a
+// request.
 func answer(h handler) iris.Handler {
 	return func(ctx iris.Context) {
 		if err := h(ctx); err != nil {
@@ -53,9 +54,9 @@ func answer(h handler) iris.Handler {
 	}
 }
 
-// Fail answers with an error: problem details, or a page with the same text for Accept: text/html. If a part of another
-// answer has been sent already it cuts the connection, so that half an answer never looks complete. It logs bugs; a store
-// that cannot work has logged that itself, once and not for each request.
+// Fail answers with an error: problem details, or a page with the same text for Accept: text/html. If a part of
+// another answer has been sent already it cuts the connection, so that half an answer never looks complete. It logs
+// bugs; a store that cannot work has logged that itself, once and not for each request.
 func Fail(ctx iris.Context, err error) {
 	e := stream.AsError(err)
 	sent := ctx.ResponseWriter().Written() > 0
@@ -74,7 +75,8 @@ func Fail(ctx iris.Context, err error) {
 	p := problem{http.StatusText(status), status, e.Detail}
 	setHeader(ctx, "Cache-Control", "no-store")
 	if accepts(ctx.Request(), "text/html") {
-		err := render(ctx, status, "error", iris.Map{"Title": p.Title, "Path": "", "Status": status, "Detail": p.Detail})
+		err := render(ctx, status, "error",
+			iris.Map{"Title": p.Title, "Path": "", "Status": status, "Detail": p.Detail})
 		if err == nil {
 			return
 		}

@@ -86,8 +86,8 @@ func New(s Site) (http.Handler, error) {
 // answerTimeout is how long a client may take to receive an answer other than a stream; of an export, each part.
 const answerTimeout = time.Minute
 
-// limitTime sets deadlines for reading the body and for writing the answer. The server's ReadTimeout and WriteTimeout would
-// end every stream as well, which instead sets deadlines of its own.
+// limitTime sets deadlines for reading the body and for writing the answer. The server's ReadTimeout and WriteTimeout
+// would end every stream as well, which instead sets deadlines of its own.
 func (s *Site) limitTime(ctx iris.Context) {
 	rc := http.NewResponseController(ctx.ResponseWriter().Naive())
 	if r := ctx.Request(); r.Body != nil && r.Body != http.NoBody {

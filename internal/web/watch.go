@@ -94,11 +94,12 @@ func (s *Site) postWatched(ctx iris.Context) error {
 
 // split separates topics typed into one field. No topic has a space or a comma.
 func split(texts []string) []string {
-	return strings.FieldsFunc(strings.Join(texts, " "), func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
+	separator := func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }
+	return strings.FieldsFunc(strings.Join(texts, " "), separator)
 }
 
-// streamPath is the URL of the topics' stream, and topicQuery their query for a page. Nothing in a topic needs escaping:
-// "$", "/" and a pattern's "*" may appear in a query as they are (RFC 3986, section 3.4).
+// streamPath is the URL of the topics' stream, and topicQuery their query for a page. Nothing in a topic needs
+// escaping: "$", "/" and a pattern's "*" may appear in a query as they are (RFC 3986, section 3.4).
 func streamPath(topics stream.Selection) string {
 	if len(topics.Topics) == 1 && len(topics.Patterns) == 0 {
 		return "/events/" + topics.Topics[0].String() + "?envelope=1"
