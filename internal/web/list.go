@@ -54,7 +54,7 @@ func (r *reader) scan(q stream.Query, pageLimit int, visit func(stream.Event) bo
 				return to, nil
 			}
 		}
-		if to.reached, to.more = page.Reached, page.More; !page.More || pages == pageLimit {
+		if to.reached, to.more = page.Reached, page.More; !page.More || pages+1 == pageLimit {
 			return to, nil
 		}
 		q = stream.Query{Topics: q.Topics, After: page.Reached, Until: q.Until, Limit: q.Limit,
