@@ -22,7 +22,6 @@ import (
 
 	"github.com/kataras/golog"
 
-	"iris-broadcast/internal/audit"
 	"iris-broadcast/internal/board"
 	"iris-broadcast/internal/commands"
 	"iris-broadcast/internal/config"
@@ -55,8 +54,16 @@ func main() {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "iris-broadcast:", err)
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
+}
+
+// exitCode is 2 for usage, 1 for whatever else went wrong.
+func exitCode(err error) int {
+	if _, usage := errors.AsType[config.UsageError](err); usage {
+		return 2
+	}
+	return 1
 }
 
 // run serves until ctx ends, then ends the streams and finishes the requests in flight.
@@ -110,7 +117,7 @@ func openStore(s *config.Config) (opened store, err error) {
 	case "memory":
 		return memory.New(keep), nil
 	case "pebble":
-		keep.Always[audit.Topic] = math.MaxInt // a disk keeps every record
+		keep.Always[stream.Audits] = math.MaxInt // a disk keeps every record
 		opened, err = pebble.Open(place, keep)
 	default:
 		err = errors.New("no such kind of store") // config lets none pass
@@ -222,7 +229,7 @@ func (n *node) status() demo.Ticker {
 	say := func(now time.Time) stream.Event {
 		return stream.Event{Data: stream.MustJSON(watch.Status(now, n.engine.Streams(), n.store.Size()))}
 	}
-	return demo.Ticker{Topic: stream.MustTopic(web.StatusTopic), Period: time.Second, Say: say}
+	return demo.Ticker{Topic: stream.Server, Period: time.Second, Say: say}
 }
 
 func sub(dir string) fs.FS {

@@ -144,15 +144,15 @@ func TestReadingFollowsTheProtocol(t *testing.T) {
 		{"GET /events?topic=a*", "", 400, problem, "A pattern is * alone, or a topic with /* behind it"},
 		{"GET /events?topic=", "", 400, problem, "A topic is"},
 		{"GET /events?topic=a" + strings.Repeat("&topic=a", 100), "", 400, problem, "A stream has 1 to 100 topics and patterns; this asks for 101."},
-		{"GET /events/a?topic=b", "", 400, problem, "Name topics in the path or in topic= of /events, not in both."},
+		{"GET /events/a?topic=b", "", 400, problem, "Name topics in the path or in topic= of /events, not both."},
 		{"GET /events/a?since=all&last=1", "", 400, problem, "Give since or last, not both"},
 		{"GET /events/a?since=yesterday", "", 400, problem, "since is an id such as 1763676000000-3, a time such as 10m or 24h, or all."},
 		{"GET /events/a?since=-1m", "", 400, problem, "since is an id"},
 		{"GET /events/a?last=0", "", 400, problem, "last is a whole number from 1 to 1000."},
 		{"GET /events/a?last=1001" + asList, "", 400, problem, "last is a whole number from 1 to 1000."},
-		{"GET /events/a?limit=1001" + asList, "", 400, problem, "limit is a whole number from 1 to 1000."},
-		{"GET /events/a?limit=x" + asList, "", 400, problem, "limit is a whole number"},
-		{"GET /events/a?envelope=yes", "", 400, problem, "envelope is 1, or left out."},
+		{"GET /events/a?limit=1001" + asList, "", 400, problem, "limit must be a whole number from 1 to 1000."},
+		{"GET /events/a?limit=x" + asList, "", 400, problem, "limit must be a whole number"},
+		{"GET /events/a?envelope=yes", "", 400, problem, "envelope must be 1, or left out."},
 		{"GET /events/a?x=%zz", "", 400, problem, "The query is malformed"},
 		{"GET /events/%3Cb%3E | Accept: text/html", "", 400, map[string]string{"Content-Type": "text/html; charset=utf-8"}, "A topic is 1 to 256 bytes"},
 	} {
@@ -178,14 +178,14 @@ func TestEveryAddressAnswersAsItShould(t *testing.T) {
 		{"GET /healthz", "", 200, nil, `"streams":0`},
 		{"GET /readyz", "", 200, nil, `{"status":"ok","streams":0}`},
 		{"GET / | Host: a;$(id)&b", "", 200, page, "curl -d hello localhost:8080/events/news"},
-		{"GET /nothing", "", 404, nil, "There is nothing at this address."},
-		{"GET /public/../main.go", "", 404, nil, "There is no such file."},
+		{"GET /nothing", "", 404, nil, "There is nothing at this address"},
+		{"GET /public/../main.go", "", 404, nil, "There is no such file"},
 		{"GET /public/", "", 404, nil, ""},
 		{"GET /nothing | Accept: text/html", "", 404, page, `href="/"`},
 		{"POST /nothing", "x", 404, nil, "There is nothing"},
 		{"POST /events", "x", 405, reading, "Publish to a topic: POST /events/news"},
-		{"POST /", "x", 405, reading, "This address answers GET, HEAD, OPTIONS."},
-		{"PUT /events/news", "x", 405, both, "This address answers GET, HEAD, POST, OPTIONS."},
+		{"POST /", "x", 405, reading, "This address accepts GET, HEAD, OPTIONS."},
+		{"PUT /events/news", "x", 405, both, "This address accepts GET, HEAD, POST, OPTIONS."},
 		{"DELETE /events/news", "", 405, both, ""},
 		{"PATCH /healthz", "", 405, reading, ""},
 		{"OPTIONS /events/news", "", 204, both, ""},
@@ -361,12 +361,13 @@ func TestAServerThatCannotWorkSaysWhy(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	json := map[string]string{"Content-Type": "application/json"}
-	exchange{"GET /readyz", "", 503, json, `{"reasons":["the server is shutting down"],"status":"unavailable"}`}.
+	unready := map[string]string{"Content-Type": "application/json", "Retry-After": "5"}
+	exchange{"GET /readyz", "", 503, unready, `{"reasons":["the server is shutting down"],"status":"unavailable"}`}.
 		try(t, handle(t, ended, log))
 	broken := handle(t, t.Context(), &brokenHead{brokenLog: brokenLog{log}})
 	again := map[string]string{"Retry-After": "5", "Content-Type": "application/problem+json"}
 	for _, e := range []exchange{
-		{"GET /readyz", "", 503, json, `"the store: The disk is full."`},
+		{"GET /readyz", "", 503, unready, `"the store: The disk is full."`},
 		{"GET /healthz", "", 200, json, `"status":"ok"`},
 		{"GET /events/a", "", 503, again, "The disk is full."},
 		{"GET /events/a?last=3", "", 503, again, "The disk is full."},

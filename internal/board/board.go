@@ -1,5 +1,5 @@
-// Package board has the rules of the comment board: what a comment is, and how likes are counted. Where it is kept is a
-// Store's business; package boardtest is the contract that each one passes.
+// Package board holds the rules of the comment board: what a comment is, and how likes are counted. A Store keeps it;
+// package boardtest is the contract that every Store passes.
 package board
 
 import (
@@ -14,17 +14,14 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// The bounds of what a visitor writes, in characters.
+// Limits.
 const (
-	MaxNickname = 50
-	MaxContent  = 2000
-	MaxComments = 1000 // of one list
+	MaxNickname = 50   // characters
+	MaxContent  = 2000 // characters
+	MaxComments = 1000 // in one list
 )
 
-// Topic is where the board's events go: Commented and Liked.
-var Topic = stream.MustTopic("comments")
-
-// Comment is what a visitor wrote. It is never changed, but for its likes.
+// Comment is what a visitor wrote. Only its likes ever change.
 type Comment struct {
 	ID        string    `json:"id"` // random, 26 letters and digits
 	Nickname  string    `json:"nickname"`
@@ -33,7 +30,7 @@ type Comment struct {
 	CreatedAt time.Time `json:"created_at"` // UTC
 }
 
-// Visitor is a random token that stands for one browser. It is never shown or sent to others.
+// Visitor is a random token that identifies a browser. It is never shown or sent to anyone else.
 type Visitor string
 
 // Listed is a comment as one visitor sees it.
@@ -42,28 +39,28 @@ type Listed struct {
 	Liked bool `json:"liked"` // by this visitor
 }
 
-// List is a part of the board, by likes, then newest first, at one moment.
+// List is a page of the board at one moment, by likes, then newest first.
 type List struct {
 	Comments []Listed
-	Total    int       // of all comments there are
-	Position stream.ID // of the log at that moment: a stream from here on misses nothing and repeats nothing
+	Total    int       // comments on the whole board
+	Position stream.ID // of the log at that moment: a stream from here misses nothing and repeats nothing
 }
 
-// Store keeps the board. Each method that changes it changes the row, appends the event, and returns the result in one
-// step: others see all of it or nothing. All methods may be called at once. Errors: stream.NotFound for a comment that is
-// not there, and those of stream.Log.Append.
+// Store keeps the board. A method that changes it also appends the event, atomically: others see both or neither. A
+// Store is safe for concurrent use. Errors: stream.NotFound for an unknown comment, and those of stream.Log.Append.
 type Store interface {
-	// Add keeps a comment that New made, and appends Commented.
+	// Add stores a comment made by New, and appends Commented.
 	Add(ctx context.Context, c Comment) error
 
-	// SetLike makes the visitor like the comment, or not, and returns how many do. Only what changes something appends Liked.
+	// SetLike sets whether the visitor likes the comment, and returns its likes. Only a change appends Liked.
 	SetLike(ctx context.Context, id string, visitor Visitor, like bool) (likes int, err error)
 
-	// List is the comments from offset on, MaxComments at most, as the visitor sees them.
+	// List returns at most limit comments from offset on, as the visitor sees them; limit is at most MaxComments.
 	List(ctx context.Context, visitor Visitor, limit, offset int) (List, error)
 }
 
-// New makes a comment of what a visitor wrote; who gives no nickname is anonymous. Space at the ends is cut off.
+// New makes a comment. Space around the texts is trimmed, and an empty nickname becomes "anonymous". Errors:
+// stream.Invalid, stream.Unprocessable.
 func New(nickname, content string, now time.Time) (Comment, error) {
 	nickname, content = strings.TrimSpace(nickname), strings.TrimSpace(content)
 	if nickname == "" {
@@ -71,11 +68,12 @@ func New(nickname, content string, now time.Time) (Comment, error) {
 	}
 	switch {
 	case !utf8.ValidString(nickname) || !utf8.ValidString(content):
-		return Comment{}, stream.Errorf(stream.Invalid, "nickname and content are valid UTF-8.")
+		return Comment{}, stream.Errorf(stream.Invalid, "nickname and content must be valid UTF-8.")
 	case utf8.RuneCountInString(nickname) > MaxNickname || strings.ContainsFunc(nickname, unicode.IsControl):
-		return Comment{}, stream.Errorf(stream.Unprocessable, "nickname is one line of 1 to %d characters, or left out.", MaxNickname)
+		return Comment{}, stream.Errorf(stream.Unprocessable,
+			"nickname must be one line of 1 to %d characters, or left out.", MaxNickname)
 	case content == "" || utf8.RuneCountInString(content) > MaxContent:
-		return Comment{}, stream.Errorf(stream.Unprocessable, "content is 1 to %d characters.", MaxContent)
+		return Comment{}, stream.Errorf(stream.Unprocessable, "content must be 1 to %d characters.", MaxContent)
 	}
 	return Comment{ID: rand.Text(), Nickname: nickname, Content: content, CreatedAt: now.UTC()}, nil
 }
@@ -84,23 +82,23 @@ var typeComment, typeLike = stream.MustType("comment"), stream.MustType("like")
 
 // Commented is the event of a new comment.
 func Commented(c Comment) stream.Event {
-	return stream.Event{Topic: Topic, Type: typeComment, Data: stream.MustJSON(c)}
+	return stream.Event{Topic: stream.Comments, Type: typeComment, Data: stream.MustJSON(c)}
 }
 
-// Liked is the event of a changed count. It depends on nothing but id and count.
+// Liked is the event of a changed number of likes.
 func Liked(id string, likes int) stream.Event {
-	return stream.Event{Topic: Topic, Type: typeLike, Data: stream.MustJSON(struct {
+	return stream.Event{Topic: stream.Comments, Type: typeLike, Data: stream.MustJSON(struct {
 		ID    string `json:"id"`
 		Likes int    `json:"likes"`
 	}{id, likes})}
 }
 
-// NoComment is the error for an id that is none.
+// NoComment is the error for an unknown id.
 func NoComment() error {
 	return stream.Errorf(stream.NotFound, "There is no such comment.")
 }
 
-// Compare is the board's order: by likes, then newest first; what is equal in both by id.
+// Compare is the board's order: by likes, then newest first, then by id.
 func Compare(a, b Comment) int {
 	return cmp.Or(b.Likes-a.Likes, b.CreatedAt.Compare(a.CreatedAt), strings.Compare(a.ID, b.ID))
 }

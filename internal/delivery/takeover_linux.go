@@ -45,7 +45,7 @@ func (e *Engine) takeOver(w http.ResponseWriter, r *http.Request, form sse.Form)
 func responseHead(r *http.Request, header http.Header) []byte {
 	header.Set("Connection", "close")
 	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	head := bytesWriter(fmt.Appendf(nil, "HTTP/1.%d 200 OK\r\n", r.ProtoMinor))
+	head := bytesWriter(fmt.Appendf(nil, "HTTP/1.%d 200 OK\r\n", min(r.ProtoMinor, 1)))
 	header.Write(&head)
 	return append(head, "\r\n"...)
 }
