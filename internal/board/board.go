@@ -1,5 +1,5 @@
-// Package board has the rules of the comment board: what a comment is, and how likes are counted. Where it is kept is a
-// Store's business; package boardtest is the contract that each one passes.
+// Package board defines the comment board: what a comment is, and how likes are counted. A Store keeps it; package
+// boardtest is the contract of every Store.
 package board
 
 import (
@@ -14,17 +14,17 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// The bounds of what a visitor writes, in characters.
+// Limits, in characters (runes) and comments.
 const (
 	MaxNickname = 50
 	MaxContent  = 2000
-	MaxComments = 1000 // of one list
+	MaxComments = 1000 // in one list
 )
 
 // Topic is where the board's events go: Commented and Liked.
 var Topic = stream.MustTopic("comments")
 
-// Comment is what a visitor wrote. It is never changed, but for its likes.
+// Comment is what a visitor wrote. Only its likes ever change.
 type Comment struct {
 	ID        string    `json:"id"` // random, 26 letters and digits
 	Nickname  string    `json:"nickname"`
@@ -33,7 +33,7 @@ type Comment struct {
 	CreatedAt time.Time `json:"created_at"` // UTC
 }
 
-// Visitor is a random token that stands for one browser. It is never shown or sent to others.
+// Visitor is a random token for one browser. It is never shown or sent to anyone else.
 type Visitor string
 
 // Listed is a comment as one visitor sees it.
@@ -42,28 +42,28 @@ type Listed struct {
 	Liked bool `json:"liked"` // by this visitor
 }
 
-// List is a part of the board, by likes, then newest first, at one moment.
+// List is a part of the board at one moment: by likes, then newest first.
 type List struct {
 	Comments []Listed
-	Total    int       // of all comments there are
-	Position stream.ID // of the log at that moment: a stream from here on misses nothing and repeats nothing
+	Total    int       // comments on the whole board
+	Position stream.ID // the log's head at that moment: a stream from here misses nothing and repeats nothing
 }
 
-// Store keeps the board. Each method that changes it changes the row, appends the event, and returns the result in one
-// step: others see all of it or nothing. All methods may be called at once. Errors: stream.NotFound for a comment that is
-// not there, and those of stream.Log.Append.
+// Store keeps the board. A change and its event are one atomic step: others see both or neither. Safe for concurrent
+// use. Errors: stream.NotFound for an unknown comment, and those of stream.Log.Append.
 type Store interface {
-	// Add keeps a comment that New made, and appends Commented.
-	Add(ctx context.Context, c Comment) error
+	// AddComment stores a comment that New made, and appends Commented.
+	AddComment(ctx context.Context, c Comment) error
 
-	// SetLike makes the visitor like the comment, or not, and returns how many do. Only what changes something appends Liked.
+	// SetLike sets whether the visitor likes the comment, and returns how many visitors do. It appends Liked if that
+	// changes anything.
 	SetLike(ctx context.Context, id string, visitor Visitor, like bool) (likes int, err error)
 
-	// List is the comments from offset on, MaxComments at most, as the visitor sees them.
+	// List returns up to limit comments (at most MaxComments) from offset on, as the visitor sees them.
 	List(ctx context.Context, visitor Visitor, limit, offset int) (List, error)
 }
 
-// New makes a comment of what a visitor wrote; who gives no nickname is anonymous. Space at the ends is cut off.
+// New makes a comment of what a visitor wrote, with surrounding space trimmed. No nickname means anonymous.
 func New(nickname, content string, now time.Time) (Comment, error) {
 	nickname, content = strings.TrimSpace(nickname), strings.TrimSpace(content)
 	if nickname == "" {
@@ -73,7 +73,8 @@ func New(nickname, content string, now time.Time) (Comment, error) {
 	case !utf8.ValidString(nickname) || !utf8.ValidString(content):
 		return Comment{}, stream.Errorf(stream.Invalid, "nickname and content are valid UTF-8.")
 	case utf8.RuneCountInString(nickname) > MaxNickname || strings.ContainsFunc(nickname, unicode.IsControl):
-		return Comment{}, stream.Errorf(stream.Unprocessable, "nickname is one line of 1 to %d characters, or left out.", MaxNickname)
+		return Comment{}, stream.Errorf(stream.Unprocessable,
+			"nickname is one line of 1 to %d characters, or left out.", MaxNickname)
 	case content == "" || utf8.RuneCountInString(content) > MaxContent:
 		return Comment{}, stream.Errorf(stream.Unprocessable, "content is 1 to %d characters.", MaxContent)
 	}
@@ -87,7 +88,7 @@ func Commented(c Comment) stream.Event {
 	return stream.Event{Topic: Topic, Type: typeComment, Data: stream.MustJSON(c)}
 }
 
-// Liked is the event of a changed count. It depends on nothing but id and count.
+// Liked is the event of a changed like count. It depends on nothing but id and count.
 func Liked(id string, likes int) stream.Event {
 	return stream.Event{Topic: Topic, Type: typeLike, Data: stream.MustJSON(struct {
 		ID    string `json:"id"`
@@ -95,12 +96,12 @@ func Liked(id string, likes int) stream.Event {
 	}{id, likes})}
 }
 
-// NoComment is the error for an id that is none.
+// NoComment is the error for an unknown comment.
 func NoComment() error {
 	return stream.Errorf(stream.NotFound, "There is no such comment.")
 }
 
-// Compare is the board's order: by likes, then newest first; what is equal in both by id.
+// Compare is the board's order: by likes, then newest first, then by id.
 func Compare(a, b Comment) int {
 	return cmp.Or(b.Likes-a.Likes, b.CreatedAt.Compare(a.CreatedAt), strings.Compare(a.ID, b.ID))
 }

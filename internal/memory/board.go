@@ -14,8 +14,8 @@ type row struct {
 	likers map[board.Visitor]bool
 }
 
-// Add implements board.Store.
-func (s *Store) Add(ctx context.Context, c board.Comment) error {
+// AddComment implements board.Store.
+func (s *Store) AddComment(ctx context.Context, c board.Comment) error {
 	return s.change(ctx, func() error {
 		if err := s.append([]stream.Event{board.Commented(c)}); err != nil {
 			return err

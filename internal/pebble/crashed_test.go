@@ -85,7 +85,7 @@ func (a *acked) publish(t *testing.T, s *Store, name string, times int) {
 	for i := range times {
 		if i%10 == 0 {
 			c := board.Comment{ID: fmt.Sprint(name, "-", i), Content: "text"}
-			if err := s.Add(t.Context(), c); err != nil {
+			if err := s.AddComment(t.Context(), c); err != nil {
 				t.Error(err)
 				return
 			}

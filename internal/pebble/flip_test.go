@@ -48,7 +48,7 @@ func makeSample(t *testing.T) *sample {
 		}
 		if i%40 == 0 {
 			c := board.Comment{ID: fmt.Sprint(i), Nickname: "n", Content: "text", CreatedAt: f.h.clock()}
-			if err := s.Add(t.Context(), c); err != nil {
+			if err := s.AddComment(t.Context(), c); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := s.SetLike(t.Context(), fmt.Sprint(i/80*80), board.Visitor(fmt.Sprint(i)), true); err != nil {

@@ -252,8 +252,8 @@ func TestAFolderThatIsNoStoreIsLeftAsItIs(t *testing.T) {
 	s.db.Set([]byte{stateKey}, []byte{version + 1}, lsm.Sync)
 	s.Close()
 	for dir, want := range map[string]string{
-		foreign + "/pebble": "holds something else than a store", foreign + "/file": "is not a folder",
-		foreign + "/full": "holds something else than a store", inUse: "in use by another process",
+		foreign + "/pebble": "holds something other than a store", foreign + "/file": "is not a folder",
+		foreign + "/full": "holds something other than a store", inUse: "in use by another process",
 		other: "was written by another version",
 	} {
 		before := contents(t, dir)

@@ -112,9 +112,9 @@ func TestCommandsSayPolitelyWhatTheyCannotDo(t *testing.T) {
 	}{
 		{1, open.store, "in use by another process", []string{"restore", backup}},
 		{1, open.store, "in use by another process", []string{"import"}},
-		{1, open.store, "is there already", []string{"backup", backup}},
+		{1, open.store, "exists already", []string{"backup", backup}},
 		{1, open.store, "is inside the store", []string{"backup", filepath.Join(open.store, "copy")}},
-		{1, open.store, "the folder that the copy is to be in", []string{"backup", filepath.Join(missing, "copy")}},
+		{1, open.store, "the parent folder of the copy", []string{"backup", filepath.Join(missing, "copy")}},
 		{1, missing, "there is no store", []string{"backup", filepath.Join(dir, "other")}},
 		{1, missing, "there is no store", []string{"check"}},
 		{1, missing, "there is no store", []string{"compact"}},
@@ -122,8 +122,8 @@ func TestCommandsSayPolitelyWhatTheyCannotDo(t *testing.T) {
 		{1, missing, "there is no store", []string{"restore", missing}},
 		{1, backup, "has events or comments already", []string{"import"}},
 		{1, backup, "is the store itself", []string{"restore", backup}},
-		{1, foreign, "holds something else", []string{"restore", backup}},
-		{1, foreign, "holds something else", []string{"import"}},
+		{1, foreign, "holds something other", []string{"restore", backup}},
+		{1, foreign, "holds something other", []string{"import"}},
 		{1, foreign, "there is no store in the folder", []string{"check"}},
 		{1, file, "is not a folder", []string{"restore", backup}},
 		{1, missing, "there is nothing on disk with -store memory", []string{"backup", "-store", "memory", backup + "2"}},
@@ -164,7 +164,7 @@ func TestDamageIsFoundAndADamagedBackupIsNotRestored(t *testing.T) {
 		t.Errorf("check: %+v", r)
 	}
 	want := do(t, dir, "topics", "-json")
-	refused(t, nil, 1, "is damaged, and the store is as it was", dir, "restore", backup)
+	refused(t, nil, 1, "is damaged, and the store is unchanged", dir, "restore", backup)
 	refused(t, nil, 1, "the copy is damaged", backup, "backup", backup+"2")
 	if got := holds(t, dir); got != want {
 		t.Errorf("the store has %s, want %s", got, want)

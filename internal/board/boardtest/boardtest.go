@@ -44,7 +44,7 @@ func comment(t *testing.T, store board.Store, i int) board.Comment {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Add(t.Context(), c); err != nil {
+	if err := store.AddComment(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
 	return c
