@@ -17,11 +17,11 @@ import (
 
 // Topics lists the topics.
 var Topics = &Command{
-	Name: "topics", summary: "list the topics that the store has events of",
-	help: `By name: how many events, how many bytes they count for against -keep-bytes, and the time of the newest. With
--json a line of {"topic","events","bytes","newest"} for each, where newest is an id.`,
+	Name: "topics", summary: "list the topics in the store",
+	help: `By name, with the number of events, their bytes as -keep-bytes counts them, and the time of the newest. With -json,
+one line of {"topic","events","bytes","newest"} each, where newest is an id.`,
 	prepare: func(c *call, flags *flag.FlagSet) {
-		flags.BoolVar(&c.json, "json", false, "lines of JSON in place of a table")
+		flags.BoolVar(&c.json, "json", false, "print lines of JSON instead of a table")
 	},
 	run: func(ctx context.Context, c *call) error {
 		out := bufio.NewWriter(c.Out)
@@ -56,7 +56,7 @@ func jsonLines(out *bufio.Writer, store *pebble.Folder) error {
 		if err != nil {
 			return err
 		}
-		_, _ = out.Write(append(line, '\n')) // Flush tells
+		_, _ = out.Write(append(line, '\n')) // Flush returns the error
 	}
 	return nil
 }
