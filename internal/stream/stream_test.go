@@ -28,7 +28,7 @@ func TestTopicsAreParsedByTheRule(t *testing.T) {
 	}
 }
 
-func TestPatternsTakeWhatIsBelow(t *testing.T) {
+func TestPatternsMatchTopicsBelowTheirPrefix(t *testing.T) {
 	for _, c := range []struct {
 		pattern, topic string
 		want           bool
@@ -43,10 +43,10 @@ func TestPatternsTakeWhatIsBelow(t *testing.T) {
 		}
 		topic := stream.MustTopic(c.topic)
 		if got := selection.Match(topic); got != c.want {
-			t.Errorf("%q takes %q: %v", c.pattern, c.topic, got)
+			t.Errorf("%q matches %q: %v", c.pattern, c.topic, got)
 		}
 		if byKey := slices.Contains(slices.Collect(topic.Keys), slices.Collect(selection.Keys)[0]); byKey != c.want {
-			t.Errorf("by key %q takes %q: %v", c.pattern, c.topic, byKey)
+			t.Errorf("by key, %q matches %q: %v", c.pattern, c.topic, byKey)
 		}
 	}
 }
@@ -84,7 +84,7 @@ func TestIDsAreComparedAsTwoNumbers(t *testing.T) {
 	}
 }
 
-func TestIDsGoOnUpwardsAlsoIfTheClockIsSetBack(t *testing.T) {
+func TestIDsRiseEvenIfTheClockIsSetBack(t *testing.T) {
 	now := time.UnixMilli(1000)
 	id := stream.IDAt(now).After(now)
 	if (id != stream.ID{Ms: 1000, Seq: 1}) {
@@ -137,7 +137,7 @@ func TestAnEventAsJSONKeepsItsExactText(t *testing.T) {
 	}
 }
 
-func TestAStreamBeginsWhereItsReaderSays(t *testing.T) {
+func TestAStreamStartsWhereItsReaderAsks(t *testing.T) {
 	now := time.UnixMilli(1_000_000)
 	for _, c := range []struct {
 		header, query string
@@ -175,7 +175,7 @@ func FuzzParseTopic(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		if topic, err := stream.ParseTopic(text); err == nil {
 			if topic.String() != text || strings.ContainsAny(text, "\r\n\x00 *%?#\\") || strings.Contains("/"+text+"/", "/../") {
-				t.Errorf("ParseTopic(%q) took it", text)
+				t.Errorf("ParseTopic(%q) accepts it", text)
 			}
 		}
 		selection, err := stream.ParseSelection([]string{text})
