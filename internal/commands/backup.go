@@ -13,9 +13,10 @@ import (
 // Backup copies the store.
 var Backup = &Command{
 	Name: "backup", args: "DIR", summary: "copy the store to a new folder, also while a server runs",
-	help: `The copy is a snapshot: every event up to the id reported at the end, none after it, and the comment board. A
-running server keeps serving. The copy is checked before it gets its name; until then it is DIR.partial. It is a
-store like any other: restore it, check it, or serve it.`,
+	help: `
+The copy is a snapshot: every event up to the id reported at the end, none after it, and the comment board. A
+running server keeps serving. The copy is checked before it gets its name; until then it is DIR.partial. It is
+a store like any other: restore it, check it, or serve it.`,
 	run: func(ctx context.Context, c *call) error {
 		from, err := hold(ctx, c.store)
 		if err != nil {
@@ -36,9 +37,10 @@ store like any other: restore it, check it, or serve it.`,
 // Restore replaces the store with a backup.
 var Restore = &Command{
 	Name: "restore", args: "DIR", summary: "replace the store with a backup",
-	help: `Both the backup and the copy made of it are checked before the store is moved aside and replaced. Nothing is
-deleted: the command reports where the former store is. The server must be stopped. Clients that have seen later
-events than the backup holds get a gap.`,
+	help: `
+Both the backup and the copy made of it are checked before the store is moved aside and replaced. Nothing is
+deleted: the command reports where the former store is. The server must be stopped. Clients that have seen
+later events than the backup holds get a gap.`,
 	run: func(ctx context.Context, c *call) error {
 		from, err := hold(ctx, c.dir)
 		if err != nil {

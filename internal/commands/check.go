@@ -13,9 +13,10 @@ import (
 // Check looks for damage.
 var Check = &Command{
 	Name: "check", args: "[DIR]", summary: "read all of the store, or of a backup, and report damage",
-	help: `Reads every block of every file, and compares the events with the topics' records and index, and the comments with
-their ranking. It changes nothing. If a server has the store open, a snapshot is checked and the server keeps
-serving. The exit code is 0 if all is well, 1 if anything is damaged.`,
+	help: `
+Reads every block of every file, and compares the events with the topics' records and index, and the comments
+with their ranking. It changes nothing. If a server has the store open, a snapshot is checked and the server
+keeps serving. The exit code is 0 if all is well, 1 if anything is damaged.`,
 	run: func(ctx context.Context, c *call) error {
 		dir := c.store
 		if c.dir != "" {
@@ -48,8 +49,9 @@ serving. The exit code is 0 if all is well, 1 if anything is damaged.`,
 // Compact frees disk space.
 var Compact = &Command{
 	Name: "compact", summary: "rewrite the store to free the space of removed events",
-	help: `The store does this by itself over time; this command does it at once. If a server has the store open, the server
-does it, and keeps serving.`,
+	help: `
+The store does this by itself over time; this command does it at once. If a server has the store open, the
+server does it, and keeps serving.`,
 	run: func(ctx context.Context, c *call) error {
 		server, err := ask(ctx, c.store, "/compact")
 		if err != nil {

@@ -17,14 +17,16 @@ import (
 // Export writes events as JSON lines.
 var Export = &Command{
 	Name: "export", summary: "write events to standard output, one line of JSON each",
-	help: `A line is an event as listed by GET /events: {"id","topic","type","time","data"}. The lines are in log order, of
-one snapshot; a running server keeps serving. If events after -since are missing, it writes the rest and exits
-with 1. Of the comment board it has only the events; a backup has the board itself too.`,
+	help: `
+A line is an event as listed by GET /events: {"id","topic","type","time","data"}. The lines are in log order,
+of one snapshot; a running server keeps serving. If events after -since are missing, it writes the rest and
+exits with 1. Of the comment board it has only the events; a backup has the board itself too.`,
 	prepare: func(c *call, flags *flag.FlagSet) {
-		flags.Func("topic", "`TOPIC` or pattern such as sensors/*; may be repeated (default all)", func(value string) error {
-			c.topics = append(c.topics, value)
-			return nil
-		})
+		flags.Func("topic", "`TOPIC` or pattern such as sensors/*; may be repeated (default all)",
+			func(value string) error {
+				c.topics = append(c.topics, value)
+				return nil
+			})
 		flags.StringVar(&c.since, "since", "all", "events after an `ID`, or of a period such as 10m, or all")
 	},
 	run: func(ctx context.Context, c *call) error {

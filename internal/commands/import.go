@@ -18,9 +18,11 @@ import (
 // Import reads what Export wrote.
 var Import = &Command{
 	Name: "import", summary: "read events from standard input, as export writes them, into an empty store",
-	help: `Ids are kept, and must rise from line to line; new events get higher ones. It is all or nothing: if any line is not
-an event, nothing changes. The server must be stopped, and the store must have no events yet. -keep-events and the
-like apply from the server's next start on. Clients that return with an older position get a gap.`,
+	help: `
+Ids are kept, and must rise from line to line; new events get higher ones. It is all or nothing: if any line
+is not an event, nothing changes. The server must be stopped, and the store must have no events yet.
+-keep-events and the like apply from the server's next start on. Clients that return with an older position
+get a gap.`,
 	run: func(ctx context.Context, c *call) error {
 		lines := &lines{from: bufio.NewReaderSize(c.In, 64<<10), now: time.Now()}
 		shown := c.progress()

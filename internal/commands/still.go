@@ -28,7 +28,8 @@ func ask(ctx context.Context, dir, path string) (*asking, error) {
 	conn, err := dial(ctx, dir)
 	switch {
 	case errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("the server of the store %s answers only its owner and root; run this as one of them", dir)
+		return nil, fmt.Errorf("the server of the store %s answers only its owner and root; run this as one of them",
+			dir)
 	case err != nil:
 		return nil, ctx.Err()
 	}
@@ -133,8 +134,8 @@ func lock(ctx context.Context, dir string) (*still, error) {
 		case err == nil:
 			free = unlock
 		case errors.Is(err, pebble.InUse):
-			return nil, fmt.Errorf("%w, which does not answer on its socket %s; if it has just started, try again, else stop it",
-				err, filepath.Join(dir, socketName))
+			return nil, fmt.Errorf("%w, which does not answer on its socket %s; try again if it has just started, "+
+				"else stop it", err, filepath.Join(dir, socketName))
 		case !errors.Is(err, syscall.EROFS):
 			return nil, err
 		}

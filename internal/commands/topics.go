@@ -18,8 +18,9 @@ import (
 // Topics lists the topics.
 var Topics = &Command{
 	Name: "topics", summary: "list the topics in the store",
-	help: `By name, with the number of events, their bytes as -keep-bytes counts them, and the time of the newest. With -json,
-one line of {"topic","events","bytes","newest"} each, where newest is an id.`,
+	help: `
+By name, with the number of events, their bytes as -keep-bytes counts them, and the time of the newest. With
+-json, one line of {"topic","events","bytes","newest"} each, where newest is an id.`,
 	prepare: func(c *call, flags *flag.FlagSet) {
 		flags.BoolVar(&c.json, "json", false, "print lines of JSON instead of a table")
 	},
@@ -39,7 +40,8 @@ func table(out *bufio.Writer, store *pebble.Folder) error {
 	columns := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprint(columns, "TOPIC\tEVENTS\tBYTES\tNEWEST\n")
 	for a := range store.Topics() {
-		fmt.Fprintf(columns, "%v\t%s\t%s\t%s\n", a.Topic, humanize.Comma(int64(a.Count)), humanize.IBytes(uint64(a.Bytes)),
+		fmt.Fprintf(columns, "%v\t%s\t%s\t%s\n", a.Topic, humanize.Comma(int64(a.Count)),
+			humanize.IBytes(uint64(a.Bytes)),
 			a.Newest.Time().Format(time.RFC3339))
 	}
 	return columns.Flush()

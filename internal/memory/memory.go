@@ -36,7 +36,8 @@ type entry struct {
 func New(keep stream.Retention) *Store {
 	start := stream.IDAt(time.Now())
 	return &Store{
-		keep: keep, ledger: stream.NewLedger(keep, start, start), topics: map[stream.Topic]*queue{}, comments: map[string]*row{}}
+		keep: keep, ledger: stream.NewLedger(keep, start, start), topics: map[stream.Topic]*queue{},
+		comments: map[string]*row{}}
 }
 
 // Append implements stream.Log.

@@ -36,7 +36,8 @@ func (s *Store) change(ctx context.Context, prepare func(*lsm.Batch) ([]stream.E
 		return nil, err
 	}
 	c, err := s.apply(ctx, prepare)
-	for err != nil && stream.AsError(err).Code == stream.Full && s.tidy() { // forgetting expired topics makes room for new ones
+	// Forgetting expired topics makes room for new ones.
+	for err != nil && stream.AsError(err).Code == stream.Full && s.tidy() {
 		c, err = s.apply(ctx, prepare)
 	}
 	if err != nil || c == nil {

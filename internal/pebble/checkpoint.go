@@ -65,7 +65,8 @@ func freeze(db *lsm.DB, files vfs.FS, dir string) (name string, err error) {
 		if err := db.Checkpoint(files.PathJoin(dir, name)); err != nil {
 			forget(files, dir, name)
 			if noSpace(err) {
-				err = stream.Errorf(stream.Unavailable, "There is no space in %s for a snapshot of the store, which takes a few MiB.", dir)
+				err = stream.Errorf(stream.Unavailable,
+					"There is no space in %s for a snapshot of the store, which takes a few MiB.", dir)
 			}
 			return "", err
 		}

@@ -38,7 +38,8 @@ func Backup(ctx context.Context, store, from, to string, progress Progress) (Sum
 		return Summary{}, fmt.Errorf("the parent folder of the copy: %w", err)
 	}
 	if inside(parent, store) {
-		return Summary{}, fmt.Errorf("%s is inside the store %s; put the copy elsewhere, ideally on another disk", to, store)
+		return Summary{}, fmt.Errorf("%s is inside the store %s; put the copy elsewhere, ideally on another disk", to,
+			store)
 	}
 	return backup(ctx, vfs.Default, from, to, check, progress)
 }
@@ -91,7 +92,7 @@ func (d *draft) fill(ctx context.Context, from string, verify checker, progress 
 	for _, name := range names {
 		if err := copied.file(d.files, d.files.PathJoin(from, name), d.files.PathJoin(d.dir, name)); err != nil {
 			if noSpace(err) {
-				err = fmt.Errorf("the disk is too full for the copy, which takes %s; free some space, or use another disk (%w)",
+				err = fmt.Errorf("the disk is too full for the copy of %s; free some space, or use another disk (%w)",
 					humanize.IBytes(uint64(total)), err)
 			}
 			return sum, err
@@ -121,7 +122,8 @@ func filesOf(files vfs.FS, dir string) (names []string, total int64, err error) 
 	for _, name := range all {
 		kind, _, _ := strings.Cut(strings.ReplaceAll(name, "-", "."), ".")
 		extension := filepath.Ext(name)
-		if !slices.Contains([]string{"MANIFEST", "OPTIONS", "marker"}, kind) && extension != ".sst" && extension != ".log" {
+		if !slices.Contains([]string{"MANIFEST", "OPTIONS", "marker"}, kind) && extension != ".sst" &&
+			extension != ".log" {
 			continue
 		}
 		info, err := files.Stat(files.PathJoin(dir, name))

@@ -65,7 +65,8 @@ func (p *place) blank() (head stream.ID, err error) {
 		return nil
 	})
 	if err = errors.Join(err, s.db.Close()); err == nil && s.ledger.Topics()+comments > 0 {
-		err = fmt.Errorf("the store %s has events or comments already; import into a new one with -store pebble:DIR", p.store)
+		err = fmt.Errorf("the store %s has events or comments already; import into a new one with -store pebble:DIR",
+			p.store)
 	}
 	return s.head, err
 }
@@ -93,7 +94,8 @@ func load(ctx context.Context, dir string, least stream.ID, next func() (stream.
 		return errors.Join(err, a.db.Close())
 	})
 	if noSpace(err) {
-		err = fmt.Errorf("the disk of %s is too full for all events, and nothing has changed; free some space (%w)", dir, err)
+		err = fmt.Errorf("the disk of %s is too full for all events, and nothing has changed; free some space (%w)",
+			dir, err)
 	}
 	return err
 }

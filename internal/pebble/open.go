@@ -178,12 +178,14 @@ func explain(dir string, err error) error {
 	case inUse(err):
 		return fmt.Errorf("the store %s is in use by another process; stop that one, %s", dir, other)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("the store %s is not writable; let this user read and write the folder, %s (%w)", dir, other, err)
+		return fmt.Errorf("the store %s is not writable; let this user read and write the folder, %s (%w)",
+			dir, other, err)
 	case errors.Is(err, errFile), errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("the store %s is not a folder; move that file away, %s", dir, other)
 	case strings.Contains(err.Error(), "comparer name"): // a flipped bit can cause this too
-		return fmt.Errorf("the folder %s holds something other than a store, or a damaged one: `iris-broadcast check %s` "+
-			"reports damage, `iris-broadcast restore` replaces the store with a backup; leave it alone, %s", dir, dir, other)
+		return fmt.Errorf("the folder %s holds something other than a store, or a damaged one: "+
+			"`iris-broadcast check %s` reports damage, `iris-broadcast restore` replaces the store with a backup; "+
+			"leave the folder alone, %s", dir, dir, other)
 	case errors.Is(err, errForeign):
 		return fmt.Errorf("the folder %s holds something other than a store; move that away, %s", dir, other)
 	case errors.Is(err, errVersion):
@@ -192,9 +194,10 @@ func explain(dir string, err error) error {
 	case noSpace(err):
 		return fmt.Errorf("there is no space for the store %s; free some, %s (%w)", dir, other, err)
 	case isDamage(err):
-		return fmt.Errorf("the store %s is damaged, and was left unchanged; `iris-broadcast check %s` says where. Restore "+
-			"a backup with `iris-broadcast restore`, move the folder away to start afresh, %s (%w)", dir, dir, other, err)
+		return fmt.Errorf("the store %s is damaged, and was left unchanged; `iris-broadcast check %s` says where. "+
+			"Restore a backup with `iris-broadcast restore`, move the folder away to start afresh, %s (%w)",
+			dir, dir, other, err)
 	}
-	return fmt.Errorf("the store %s cannot be opened; fix the cause, find damage with `iris-broadcast check %s` and restore "+
-		"a backup with `iris-broadcast restore`, %s (%w)", dir, dir, other, err)
+	return fmt.Errorf("the store %s cannot be opened; fix the cause, find damage with `iris-broadcast check %s` and "+
+		"restore a backup with `iris-broadcast restore`, %s (%w)", dir, dir, other, err)
 }

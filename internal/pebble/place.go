@@ -69,8 +69,8 @@ func takePlace(store string) (p *place, err error) {
 		return p, explain(store, err)
 	}
 	if !sameDisk(p.like, parent) {
-		return p, fmt.Errorf("the store %s is a mount point, which cannot be moved aside; use a folder below it, such as "+
-			"-store pebble:%s", store, filepath.Join(store, "data"))
+		return p, fmt.Errorf("the store %s is a mount point, which cannot be moved aside; use a folder below "+
+			"it, such as -store pebble:%s", store, filepath.Join(store, "data"))
 	}
 	if p.lock, err = vfs.Default.Lock(filepath.Join(p.store, "LOCK")); err != nil {
 		return p, explain(store, err)

@@ -139,7 +139,8 @@ func TestACrashBetweenTwoStepsLosesNeitherStore(t *testing.T) {
 func TestSomebodyElsesFolderIsNeverTakenForADraft(t *testing.T) {
 	dir := t.TempDir()
 	storeOf(t, dir+"/store", "x")
-	if err := errors.Join(os.Mkdir(dir+"/copy.partial", 0o700), os.WriteFile(dir+"/copy.partial/letter", nil, 0o600)); err != nil {
+	if err := errors.Join(os.Mkdir(dir+"/copy.partial", 0o700),
+		os.WriteFile(dir+"/copy.partial/letter", nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Backup(t.Context(), dir+"/store", dir+"/store", dir+"/copy", noProgress)
@@ -201,7 +202,8 @@ func TestACheckComparesEventsIndexTopicsAndBoard(t *testing.T) {
 				return err
 			}
 			defer closer.Close()
-			return errors.Join(db.Set(keyInTopic(nil, a, ids[0].Before()), value, nil), db.Delete(keyInTopic(nil, a, ids[0]), nil))
+			return errors.Join(db.Set(keyInTopic(nil, a, ids[0].Before()), value, nil),
+				db.Delete(keyInTopic(nil, a, ids[0]), nil))
 		}, "The index of the topic a"},
 		"a record is missing": {func(db *lsm.DB, _ []stream.ID) error {
 			return db.Delete(keyOfRecord(nil, a), nil)

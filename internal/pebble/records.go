@@ -115,7 +115,8 @@ func cutShort(b []byte) bool {
 }
 
 func (r records) trailer(b []byte) bool {
-	return len(b) >= reuseHeader && zero(b[:6]) && b[6] == trailerKind && binary.LittleEndian.Uint32(b[7:]) == r.number+1
+	return len(b) >= reuseHeader && zero(b[:6]) && b[6] == trailerKind &&
+		binary.LittleEndian.Uint32(b[7:]) == r.number+1
 }
 
 // proven reports whether an intact piece after an offset was written when that offset had been synced.
@@ -131,7 +132,8 @@ func (r records) proven(at int) bool {
 			}
 			continue
 		}
-		if headerSizes[rest[6]] < syncHeader || len(rest) < syncHeader || binary.LittleEndian.Uint32(rest[7:]) != r.number {
+		if headerSizes[rest[6]] < syncHeader || len(rest) < syncHeader ||
+			binary.LittleEndian.Uint32(rest[7:]) != r.number {
 			continue
 		}
 		if size, _ := piece(rest); size > 0 && binary.LittleEndian.Uint64(rest[11:]) > uint64(at) {

@@ -143,7 +143,8 @@ func TestAnOlderCopyThatIsPutBackIsAGap(t *testing.T) {
 	wantGap(t, s, "who had the last of the copy", known, false)
 	next := add(t, s, news, "after it")
 	wantGap(t, s, "who had what is lost, later", lost, true)
-	for what, after := range map[string]stream.ID{"the last of the copy": known, "the moment it was opened": stream.IDAt(h.clock()), "the new one": next} {
+	for what, after := range map[string]stream.ID{"the last of the copy": known,
+		"the moment it was opened": stream.IDAt(h.clock()), "the new one": next} {
 		wantGap(t, s, what, after, false)
 	}
 	s.Close() // and again, so that there are two voids

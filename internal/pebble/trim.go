@@ -76,7 +76,8 @@ func (s *Store) oldest(a *stream.Account, n int, c *commit) ([]stamp, error) {
 		after = f.stamps[len(f.stamps)-1].id
 	}
 	span := inTopic(a.Topic)
-	it, err := s.db.NewIter(&lsm.IterOptions{LowerBound: append(keyInTopic(nil, a.Topic, after), 0), UpperBound: span.to})
+	it, err := s.db.NewIter(&lsm.IterOptions{LowerBound: append(keyInTopic(nil, a.Topic, after), 0),
+		UpperBound: span.to})
 	if err != nil {
 		return nil, err
 	}

@@ -204,7 +204,8 @@ func idsRise(t *testing.T, open Open) {
 	}
 	publishers.Wait()
 	all := page(t, log, stream.Query{Topics: selection(t, "*"), After: before})
-	if len(all.Events) != 800 || !slices.IsSortedFunc(all.Events, func(a, b stream.Event) int { return a.ID.Compare(b.ID) }) {
+	if len(all.Events) != 800 ||
+		!slices.IsSortedFunc(all.Events, func(a, b stream.Event) int { return a.ID.Compare(b.ID) }) {
 		t.Errorf("%d events, want 800 in order", len(all.Events))
 	}
 }

@@ -118,12 +118,24 @@ var logs = map[string]func() broken{
 	"has gaps without a cause": func() broken {
 		return page(func(q stream.Query, p *stream.Page) { p.Gap = &stream.Gap{Topics: q.Topics.Names()} })
 	},
-	"misreports a gap's oldest event": func() broken { return gap(func(_ stream.Query, p *stream.Page, g *stream.Gap) { g.Oldest = p.Head }) },
-	"always says that there is more":  func() broken { return page(func(_ stream.Query, p *stream.Page) { p.More = true }) },
-	"never says that there is more":   func() broken { return page(func(_ stream.Query, p *stream.Page) { p.More = false }) },
-	"reaches too far":                 func() broken { return page(func(_ stream.Query, p *stream.Page) { p.Reached = p.Head }) },
-	"reaches nothing":                 func() broken { return page(func(q stream.Query, p *stream.Page) { p.Reached = q.After }) },
-	"reaches beyond its head":         func() broken { return page(func(_ stream.Query, p *stream.Page) { p.Reached.Seq++ }) },
+	"misreports a gap's oldest event": func() broken {
+		return gap(func(_ stream.Query, p *stream.Page, g *stream.Gap) { g.Oldest = p.Head })
+	},
+	"always says that there is more": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.More = true })
+	},
+	"never says that there is more": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.More = false })
+	},
+	"reaches too far": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.Reached = p.Head })
+	},
+	"reaches nothing": func() broken {
+		return page(func(q stream.Query, p *stream.Page) { p.Reached = q.After })
+	},
+	"reaches beyond its head": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.Reached.Seq++ })
+	},
 	"leaves out the last": func() broken {
 		return page(func(_ stream.Query, p *stream.Page) { p.Events = p.Events[:max(0, len(p.Events)-1)] })
 	},
@@ -132,12 +144,24 @@ var logs = map[string]func() broken{
 			p.Events = slices.Concat(p.Events[:min(1, len(p.Events))], p.Events)
 		})
 	},
-	"gives the newest first":             func() broken { return page(func(_ stream.Query, p *stream.Page) { slices.Reverse(p.Events) }) },
-	"shows an old head in its pages":     func() broken { return page(func(_ stream.Query, p *stream.Page) { p.Head = p.Head.Before() }) },
-	"never says what was left out":       func() broken { return page(func(_ stream.Query, p *stream.Page) { p.Older = false }) },
-	"always says something was left out": func() broken { return page(func(_ stream.Query, p *stream.Page) { p.Older = true }) },
-	"gives no mark":                      func() broken { return page(func(_ stream.Query, p *stream.Page) { p.Mark = stream.ID{} }) },
-	"gives a mark in the future":         func() broken { return page(func(_ stream.Query, p *stream.Page) { p.Mark.Ms += 1e9 }) },
+	"gives the newest first": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { slices.Reverse(p.Events) })
+	},
+	"shows an old head in its pages": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.Head = p.Head.Before() })
+	},
+	"never says what was left out": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.Older = false })
+	},
+	"always says something was left out": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.Older = true })
+	},
+	"gives no mark": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.Mark = stream.ID{} })
+	},
+	"gives a mark in the future": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.Mark.Ms += 1e9 })
+	},
 	"alters the text": func() broken {
 		return page(func(_ stream.Query, p *stream.Page) {
 			for i := range p.Events {
@@ -184,8 +208,10 @@ var logs = map[string]func() broken{
 			return all, nil
 		}}
 	},
-	"reports an old head":   func() broken { return broken{head: stream.ID.Before} },
-	"reports a future head": func() broken { return broken{head: func(id stream.ID) stream.ID { return id.After(id.Time()) }} },
+	"reports an old head": func() broken { return broken{head: stream.ID.Before} },
+	"reports a future head": func() broken {
+		return broken{head: func(id stream.ID) stream.ID { return id.After(id.Time()) }}
+	},
 	"is not all or nothing": func() broken { return broken{append: oneByOne} },
 	"gives IDs backwards": func() broken {
 		return broken{append: func(ctx context.Context, s *memory.Store, events []stream.Event) ([]stream.ID, error) {
@@ -226,9 +252,13 @@ var logs = map[string]func() broken{
 			b.Events = slices.DeleteFunc(slices.Clone(b.Events), func(e stream.Event) bool { return e.ID.Seq%10 == 9 })
 		})
 	},
-	"repeats events to its followers":         func() broken { return batch(func(b *stream.Batch) { b.Events = slices.Concat(b.Events, b.Events) }) },
-	"hides gaps from its followers":           func() broken { return batch(func(b *stream.Batch) { b.Gap = nil }) },
-	"gives its followers a gap in each batch": func() broken { return batch(func(b *stream.Batch) { b.Gap = &stream.Gap{} }) },
+	"repeats events to its followers": func() broken {
+		return batch(func(b *stream.Batch) { b.Events = slices.Concat(b.Events, b.Events) })
+	},
+	"hides gaps from its followers": func() broken { return batch(func(b *stream.Batch) { b.Gap = nil }) },
+	"gives its followers a gap in each batch": func() broken {
+		return batch(func(b *stream.Batch) { b.Gap = &stream.Gap{} })
+	},
 	"makes its followers' gaps concern all topics": func() broken {
 		return batch(func(b *stream.Batch) {
 			if b.Gap != nil {
@@ -245,7 +275,9 @@ var logs = map[string]func() broken{
 	},
 	"tells its followers a position too high": func() broken { return batch(func(b *stream.Batch) { b.Reached.Ms++ }) },
 	"follows from the beginning": func() broken {
-		return broken{after: func(ctx context.Context, _ stream.ID) (context.Context, stream.ID) { return ctx, stream.ID{} }}
+		return broken{after: func(ctx context.Context, _ stream.ID) (context.Context, stream.ID) {
+			return ctx, stream.ID{}
+		}}
 	},
 	"follows from the newest event": func() broken {
 		return broken{after: func(ctx context.Context, id stream.ID) (context.Context, stream.ID) {

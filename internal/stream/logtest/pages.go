@@ -57,7 +57,8 @@ func newest(t *testing.T, open Open) {
 	log := open(t, Generous)
 	start := head(t, log)
 	for i := range 4 {
-		add(t, log, event("a", fmt.Sprint("a", i)), event("b", fmt.Sprint("b", i)), event("c", strings.Repeat("c", 1000)))
+		add(t, log, event("a", fmt.Sprint("a", i)), event("b", fmt.Sprint("b", i)),
+			event("c", strings.Repeat("c", 1000)))
 	}
 	q := stream.Query{Topics: selection(t, "a", "b"), After: start, Newest: 3}
 	p := page(t, log, q)

@@ -42,9 +42,11 @@ func gapByBytes(wantGap wanted) func(*testing.T, Open) {
 			t.Errorf("%d KiB kept of 64", n)
 		}
 		wantGap(t, "after much has been removed", p.Gap, "a")
-		wantGap(t, "of a forgotten topic", page(t, log, stream.Query{Topics: selection(t, "once"), After: start}).Gap, "once")
+		wantGap(t, "of a forgotten topic", page(t, log, stream.Query{Topics: selection(t, "once"), After: start}).Gap,
+			"once")
 		wantGap(t, "after its only event", page(t, log, stream.Query{Topics: selection(t, "once"), After: first}).Gap)
-		wantGap(t, "after the newest", page(t, log, stream.Query{Topics: selection(t, "a", "once"), After: ids[199]}).Gap)
+		wantGap(t, "after the newest",
+			page(t, log, stream.Query{Topics: selection(t, "a", "once"), After: ids[199]}).Gap)
 		empty := page(t, log, stream.Query{Topics: selection(t, "once"), After: start})
 		if empty.Gap != nil && empty.Gap.Oldest != head(t, log) {
 			t.Errorf("oldest of nothing is %v, want the head", empty.Gap.Oldest)
@@ -96,7 +98,8 @@ func topicsAreBounded(t *testing.T, open Open) {
 	keep := Generous
 	keep.Topics = 2
 	keep.Always = map[stream.Topic]int{topic("hello"): 5, topic("ping"): 5}
-	for _, order := range [][]string{{"a", "b", "hello", "ping"}, {"hello", "ping", "a", "b"}, {"a", "hello", "b", "ping"}} {
+	for _, order := range [][]string{{"a", "b", "hello", "ping"}, {"hello", "ping", "a", "b"},
+		{"a", "hello", "b", "ping"}} {
 		log := open(t, keep)
 		for _, name := range order {
 			add(t, log, event(name, "x"))

@@ -97,7 +97,8 @@ func pagesOfMany(t *testing.T, open Open) {
 	log := open(t, Generous)
 	start := head(t, log)
 	manyTopics(t, log, 300)
-	for _, names := range [][]string{{"*"}, {"few/*"}, {"few/*", "many/7", "few/20"}, {"few/0", "many/5999", "none"}, {}} {
+	for _, names := range [][]string{{"*"}, {"few/*"}, {"few/*", "many/7", "few/20"}, {"few/0", "many/5999", "none"},
+		{}} {
 		var want []stream.ID
 		taken := selectionOf(t, names)
 		q := stream.Query{After: start}
