@@ -18,7 +18,7 @@ import (
 var Export = &Command{
 	Name: "export", summary: "write events to standard output, one line of JSON each",
 	help: `
-A line is an event as listed by GET /events: {"id","topic","type","time","data"}. The lines are in log order,
+A line is an event: {"id","topic","type","time","data"}. The lines are in log order,
 of one snapshot; a running server keeps serving. If events after -since are missing, it writes the rest and
 exits with 1. Of the comment board it has only the events; a backup has the board itself too.`,
 	prepare: func(c *call, flags *flag.FlagSet) {
