@@ -8,7 +8,7 @@ import (
 	"iris-broadcast/bench/internal/procfs"
 )
 
-// testCase is one question put to all servers.
+// testCase is one question to all servers.
 type testCase struct {
 	name    string
 	title   string
@@ -41,19 +41,25 @@ var (
 	load    = metric{"load", "load's CPU, %", false}
 )
 
-// eventSize is that of an event's data where a case says nothing else, in bytes.
+// eventSize is the default size of an event's data, in bytes.
 const eventSize = 100
 
 var cases = []testCase{
 	{"steady", "steady: 5,000 clients, 10 events/s", plain, []metric{p50, p99, cost, missing, load}, steady},
-	{"flat", "flat: 1,000 clients, 64 publishers as fast as the server answers", plain, []metric{rate, cost, missing, ended, load}, flat},
-	{"idle", "idle: 15,000 clients, nothing sent", plain, []metric{{"memory", "KiB a client", true}, {"connect", "CPU µs to connect", true}}, idle},
+	{"flat", "flat: 1,000 clients, 64 publishers as fast as the server answers", plain,
+		[]metric{rate, cost, missing, ended, load}, flat},
+	{"idle", "idle: 15,000 clients, nothing sent", plain,
+		[]metric{{"memory", "KiB a client", true}, {"connect", "CPU µs to connect", true}}, idle},
 	{"slow", "slow: 1,000 clients, 100 of which never read; 50 events/s of 4 KiB", plain, slowMetrics, slow},
-	{"storm", "storm: 5,000 clients come back 100 events behind", replays, []metric{{"caught", "all caught up, s", true}, missing, {"doubled", "doubled", false}, load}, storm},
-	{"topics", "topics: 10,000 topics with a client each, 5,000 events/s", plain, []metric{p50, p99, cost, missing, load}, topics},
+	{"storm", "storm: 5,000 clients come back 100 events behind", replays,
+		[]metric{{"caught", "all caught up, s", true}, missing, {"doubled", "doubled", false}, load}, storm},
+	{"topics", "topics: 10,000 topics with a client each, 5,000 events/s", plain,
+		[]metric{p50, p99, cost, missing, load}, topics},
 	{"growth", "growth: CPU µs a delivery, at a constant 40,000 deliveries/s", growing, growthMetrics(), growth},
-	{"one", "one: an event at a time to one client", plain, []metric{{"p50", "p50 delay, ms", true}, {"p99", "p99 delay, ms", false}, missing}, one},
-	{"tls", "tls: 1,000 clients on net/http, 64 publishers flat out; then 20 events/s", secure, []metric{rate, cost, missing, ended, load}, overTLS},
+	{"one", "one: an event at a time to one client", plain,
+		[]metric{{"p50", "p50 delay, ms", true}, {"p99", "p99 delay, ms", false}, missing}, one},
+	{"tls", "tls: 1,000 clients on net/http, 64 publishers flat out; then 20 events/s", secure,
+		[]metric{rate, cost, missing, ended, load}, overTLS},
 }
 
 func caseNames() (names []string) {
@@ -79,7 +85,7 @@ func steady(ctx context.Context, t *trial) error {
 	return err
 }
 
-// delays sets what the cases at a steady rate report.
+// delays sets the metrics of the cases at a steady rate.
 func (b *bed) delays(w window) {
 	if w.Delay == nil {
 		return
@@ -106,7 +112,7 @@ func flat(ctx context.Context, t *trial) error {
 	return err
 }
 
-// throughput sets what the cases that publish flat out report.
+// throughput sets the metrics of the cases that publish flat out.
 func (b *bed) throughput(w window) {
 	if w.Delay == nil {
 		return
@@ -118,7 +124,7 @@ func (b *bed) throughput(w window) {
 }
 
 func idle(ctx context.Context, t *trial) error {
-	const first = 50 // connect before, so that what a server allocates once is no client's
+	const first = 50 // connect earlier, so that one-time allocations count for no client
 	n := size(t, 15000, 500)
 	b, err := t.bed(ctx, first+n, 1, eventSize, 1)
 	if err != nil {
@@ -145,7 +151,7 @@ func idle(ctx context.Context, t *trial) error {
 	return err
 }
 
-// stableMemory is the server's resident memory in bytes, once it changes no more.
+// stableMemory is the server's resident memory in bytes, once it no longer changes.
 func (b *bed) stableMemory(ctx context.Context) (int64, error) {
 	const interval, stableFor, giveUp = 250 * time.Millisecond, 8, 80
 	pids := b.process.pids()
@@ -180,7 +186,7 @@ func topics(ctx context.Context, t *trial) error {
 	return err
 }
 
-// growthSizes is how many clients there are, one after the other.
+// growthSizes are the numbers of clients, in turn.
 var growthSizes = []int{1000, 2000, 5000, 10000, 15000}
 
 func growthMetrics() (metrics []metric) {

@@ -33,7 +33,7 @@ func newLab(ctx context.Context, o options, progress io.Writer) (l *lab, err err
 			l.close()
 		}
 	}()
-	os.Chmod(l.dir, 0o755) // nginx's workers may be of another user
+	os.Chmod(l.dir, 0o755) // nginx's workers may run as another user
 	if l.certificate, err = newCertificate(l.dir); err != nil {
 		return nil, err
 	}
@@ -54,9 +54,8 @@ func newLab(ctx context.Context, o options, progress io.Writer) (l *lab, err err
 
 func (l *lab) close() { os.RemoveAll(l.dir) }
 
-// run runs all rounds. Within a case every server has its turn before any has the
-// next one, and each round begins with another server, so that what the machine
-// does meanwhile meets them all.
+// run runs all rounds. Within a case, each server has its turn before any has the next one, and each round starts with
+// another server, so that disturbances of the machine affect all.
 func (l *lab) run(ctx context.Context) *results {
 	all := &results{Machine: figures.Machine(), Quick: l.options.quick, Rounds: l.options.rounds, Skipped: l.skipped}
 	began := time.Now()
@@ -68,7 +67,8 @@ func (l *lab) run(ctx context.Context) *results {
 			servers := l.serversOf(c)
 			for i := range servers {
 				k := servers[(i+round)%len(servers)]
-				fmt.Fprintf(l.progress, "%7s  round %d/%d  %-7s %-9s", time.Since(began).Round(time.Second), round+1, l.options.rounds, c.name, k.name)
+				fmt.Fprintf(l.progress, "%7s  round %d/%d  %-7s %-9s", time.Since(began).Round(time.Second), round+1,
+					l.options.rounds, c.name, k.name)
 				t := l.trial(ctx, c, k)
 				if ctx.Err() != nil {
 					return all
@@ -91,7 +91,7 @@ func (l *lab) serversOf(c testCase) (servers []kind) {
 	return servers
 }
 
-// trialTimeout bounds one case on one server, once.
+// trialTimeout limits one case on one server, once.
 const trialTimeout = 4 * time.Minute
 
 // trial runs one case on one server, once.

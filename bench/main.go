@@ -1,5 +1,4 @@
-// Command bench runs SSE servers side by side under the same load, and prints what
-// each one cost. See README.md.
+// Command bench runs SSE servers side by side under the same load, and prints what each one costs. See README.md.
 package main
 
 import (
@@ -94,13 +93,16 @@ func measure(ctx context.Context, o options, progress io.Writer) (*results, erro
 func parse(args []string, usage io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(usage)
-	cases := flags.String("cases", "", "cases to run, with commas between them (default: all: "+strings.Join(caseNames(), ",")+")")
+	cases := flags.String("cases", "",
+		"cases to run, with commas between them (default: all: "+strings.Join(caseNames(), ",")+")")
 	servers := flags.String("servers", "", "servers to run (default: all: "+strings.Join(serverNames(), ",")+")")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds; each runs every case on every server")
 	flags.StringVar(&o.svg, "svg", "", "write a picture to this `file`")
 	flags.StringVar(&o.json, "json", "", "write every measurement to this `file`")
-	flags.StringVar(&o.from, "from", "", "measure nothing; show what -json has written to these `files`, each case from the last that has it")
-	flags.BoolVar(&o.quick, "quick", false, "one round of everything, small and short: does it work, not how fast is it")
+	flags.StringVar(&o.from, "from", "",
+		"measure nothing; show what -json has written to these `files`, each case from the last that has it")
+	flags.BoolVar(&o.quick, "quick", false,
+		"one round of everything, small and short: does it work, not how fast is it")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -120,7 +122,7 @@ func parse(args []string, usage io.Writer) (o options, err error) {
 	return o, err
 }
 
-// choose is the names in list, in the order of all; all of them if list is empty.
+// choose returns the names in list, in the order of all; all of them if list is empty.
 func choose(flag, list string, all []string) (chosen []string, err error) {
 	if list == "" {
 		return all, nil
@@ -141,7 +143,7 @@ func choose(flag, list string, all []string) (chosen []string, err error) {
 	return chosen, nil
 }
 
-// serve is one of the servers that are part of this program.
+// serve runs one of the servers that are part of this program.
 func serve(name, address string) error {
 	var h http.Handler
 	var err error
@@ -173,8 +175,7 @@ func writeFile(name string, write func(io.Writer) error) error {
 	return f.Close()
 }
 
-// raiseOpenFiles raises the limit of open files as far as this process may, and
-// with it that of the servers.
+// raiseOpenFiles raises the limit of open files as far as allowed, for this process and the servers it starts.
 func raiseOpenFiles() error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -8,11 +8,13 @@ import (
 	"text/template"
 )
 
-// nchanMissing is what to do where nchan cannot run.
-const nchanMissing = "nginx with nchan is not installed; go on without it (to install it: apt-get install nginx libnginx-mod-nchan)"
+// nchanMissing is the message where nchan cannot run.
+const nchanMissing = "nginx with nchan is not installed, so it is left out " +
+	"(to install it: apt-get install nginx libnginx-mod-nchan)"
 
 // nginxModules is where distributions put nginx's dynamic modules.
-var nginxModules = []string{"/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/share/nginx/modules", "/usr/local/nginx/modules"}
+var nginxModules = []string{"/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/share/nginx/modules",
+	"/usr/local/nginx/modules"}
 
 var errNoNchan = errors.New(nchanMissing)
 

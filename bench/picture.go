@@ -80,7 +80,8 @@ func (r *results) barChart(c testCase, m metric) (bars chart.Bars, ok bool) {
 		if !has || !m.chart {
 			continue
 		}
-		bars.Bars = append(bars.Bars, chart.Bar{Name: server, Class: colour(server), Value: s.Median, Min: s.Min, Max: s.Max, Label: figures.Significant(s.Median)})
+		bars.Bars = append(bars.Bars, chart.Bar{Name: server, Class: colour(server), Value: s.Median, Min: s.Min,
+			Max: s.Max, Label: figures.Significant(s.Median)})
 	}
 	return bars, len(bars.Bars) > 0
 }
@@ -116,7 +117,8 @@ func (r *results) growthChart() (lines chart.Lines, ok bool) {
 		return lines, false
 	}
 	lines.Title, lines.Width, lines.Height = "growth", panelWidth, 250
-	lines.X = chart.Axis{Title: "clients, at a constant number of deliveries/s", Min: 0, Max: float64(slices.Max(growthSizes))}
+	lines.X = chart.Axis{Title: "clients, at a constant number of deliveries/s", Min: 0,
+		Max: float64(slices.Max(growthSizes))}
 	lines.Y = chart.Axis{Title: "CPU µs a delivery", Min: 0, Max: most * 1.1}
 	return lines, true
 }

@@ -25,7 +25,8 @@ const bestPeer = "best Go peer"
 
 var ratios = []ratio{
 	{"flat, deliveries/s: ours / nchan", figure{"flat", "ours", "rate"}, figure{"flat", "nchan", "rate"}, false},
-	{"flat, deliveries/s: ours / best Go peer", figure{"flat", "ours", "rate"}, figure{"flat", bestPeer, "rate"}, false},
+	{"flat, deliveries/s: ours / best Go peer", figure{"flat", "ours", "rate"}, figure{"flat", bestPeer, "rate"},
+		false},
 	{"steady, p50: ours / nchan", figure{"steady", "ours", "p50"}, figure{"steady", "nchan", "p50"}, true},
 	{"steady, p99: ours / nchan", figure{"steady", "ours", "p99"}, figure{"steady", "nchan", "p99"}, true},
 	{"steady, CPU a delivery: ours / floor", figure{"steady", "ours", "cost"}, figure{"steady", "floor", "cost"}, true},
@@ -33,13 +34,15 @@ var ratios = []ratio{
 	{"topics, CPU a delivery: ours / floor", figure{"topics", "ours", "cost"}, figure{"topics", "floor", "cost"}, true},
 	{"idle, KiB a client: ours / nchan", figure{"idle", "ours", "memory"}, figure{"idle", "nchan", "memory"}, true},
 	{"idle, KiB a client: ours / go-sse", figure{"idle", "ours", "memory"}, figure{"idle", "go-sse", "memory"}, true},
-	{"slow, ours, p99: with / without slow clients", figure{"slow", "ours", "p99"}, figure{"slow", "ours", "p99without"}, true},
+	{"slow, ours, p99: with / without slow clients", figure{"slow", "ours", "p99"},
+		figure{"slow", "ours", "p99without"}, true},
 	{"storm, time: ours / nchan", figure{"storm", "ours", "caught"}, figure{"storm", "nchan", "caught"}, true},
 	{"storm, time: ours / go-sse", figure{"storm", "ours", "caught"}, figure{"storm", "go-sse", "caught"}, true},
 	{"one, p50: ours / floor", figure{"one", "ours", "p50"}, figure{"one", "floor", "p50"}, true},
 	{"tls, deliveries/s: TLS / clear text", figure{"tls", "ours-tls", "rate"}, figure{"tls", "ours", "rate"}, false},
 	{"tls, deliveries/s: HTTP/2 / clear text", figure{"tls", "ours-h2", "rate"}, figure{"tls", "ours", "rate"}, false},
-	{"tls, deliveries/s: ours by TLS / best Go peer in clear text", figure{"tls", "ours-tls", "rate"}, figure{"tls", bestPeer, "rate"}, false},
+	{"tls, deliveries/s: ours by TLS / best Go peer in clear text", figure{"tls", "ours-tls", "rate"},
+		figure{"tls", bestPeer, "rate"}, false},
 }
 
 func (r *results) ratioTable(w io.Writer) {
@@ -94,5 +97,6 @@ func (r *results) median(f figure, lessIsMore bool) (v float64, ok bool) {
 // growth is how many times as dear a delivery is to the most clients as to the fewest.
 func (r *results) growth(server string) (v float64, ok bool) {
 	few, many := growthSizes[0], growthSizes[len(growthSizes)-1]
-	return r.quotient(ratio{over: figure{"growth", server, growthMetric(many)}, under: figure{"growth", server, growthMetric(few)}})
+	return r.quotient(ratio{over: figure{"growth", server, growthMetric(many)},
+		under: figure{"growth", server, growthMetric(few)}})
 }

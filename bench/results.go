@@ -23,8 +23,8 @@ type results struct {
 
 func (r *results) add(t *trial) { r.Trials = append(r.Trials, t) }
 
-// readResults reads files that -json has written. Each case is taken whole from the last file that has it, since only what was
-// measured in one run compares.
+// readResults reads files that -json has written. Each case is taken as a whole from the last file that has it, since
+// only figures of one run are comparable.
 func readResults(files []string) (*results, error) {
 	all := &results{}
 	for _, file := range files {
@@ -54,7 +54,7 @@ func (r *results) of(testCase, server, metric string) (s figures.Spread, ok bool
 	return figures.Of(values)
 }
 
-// servers is those that ran a case, in the usual order.
+// servers returns the servers that ran a case, in the usual order.
 func (r *results) servers(testCase string) (names []string) {
 	for _, k := range kinds {
 		if slices.ContainsFunc(r.Trials, func(t *trial) bool { return t.Case == testCase && t.Server == k.name }) {
@@ -68,7 +68,8 @@ func (r *results) servers(testCase string) (names []string) {
 func (r *results) markdown(w io.Writer) {
 	fmt.Fprintf(w, "%s\n\nRounds: %d. Each figure is the median over them (min..max).\n", r.Machine, r.Rounds)
 	if r.Quick {
-		fmt.Fprintln(w, "\nA small trial, of one short round with few clients: these figures say that it works, not how fast it is.")
+		fmt.Fprintln(w,
+			"\nA quick trial of one short round with few clients: it shows that everything works, not how fast it is.")
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Skipped)) {
 		fmt.Fprintf(w, "\nWithout %s: %s\n", name, r.Skipped[name])
@@ -107,7 +108,7 @@ func (r *results) table(w io.Writer, c testCase, servers []string) {
 	}
 }
 
-// notes is what trials of a case had to say, each once, with how many rounds said it.
+// notes returns the notes of a case's trials, each once, with the number of rounds that had it.
 func (r *results) notes(testCase string) (lines []string) {
 	said := map[string]int{}
 	for _, t := range r.Trials {

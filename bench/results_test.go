@@ -15,10 +15,13 @@ import (
 // example is a run of two rounds.
 func example() *results {
 	r := &results{Machine: "Machine: a test.", Rounds: 2, Skipped: map[string]string{"nchan": "not here"}}
-	for round, values := range []map[string]float64{{"ours": 1500000, "go-sse": 100000, "r3labs": 250000}, {"ours": 1300000, "go-sse": 140000, "r3labs": 350000}} {
+	for round, values := range []map[string]float64{{"ours": 1500000, "go-sse": 100000, "r3labs": 250000},
+		{"ours": 1300000, "go-sse": 140000, "r3labs": 350000}} {
 		for server, v := range values {
-			r.add(&trial{Case: "flat", Server: server, Values: map[string]float64{"rate": v, "cost": float64(round + 1)}})
-			r.add(&trial{Case: "growth", Server: server, Values: map[string]float64{growthMetric(1000): 10, growthMetric(15000): 12}})
+			r.add(&trial{Case: "flat", Server: server,
+				Values: map[string]float64{"rate": v, "cost": float64(round + 1)}})
+			r.add(&trial{Case: "growth", Server: server,
+				Values: map[string]float64{growthMetric(1000): 10, growthMetric(15000): 12}})
 		}
 	}
 	r.Trials[0].note("something\nwas odd")
@@ -72,8 +75,10 @@ func TestEachCaseIsShownFromTheLastFileThatHasIt(t *testing.T) {
 	dir := t.TempDir()
 	var files []string
 	for i, trials := range [][]*trial{
-		{{Case: "one", Server: "ours", Values: map[string]float64{"p50": 1}}, {Case: "one", Server: "floor", Values: map[string]float64{"p50": 2}},
-			{Case: "flat", Server: "ours", Values: map[string]float64{"rate": 3}}, {Case: "flat", Server: "floor", Values: map[string]float64{"rate": 4}}},
+		{{Case: "one", Server: "ours", Values: map[string]float64{"p50": 1}},
+			{Case: "one", Server: "floor", Values: map[string]float64{"p50": 2}},
+			{Case: "flat", Server: "ours", Values: map[string]float64{"rate": 3}},
+			{Case: "flat", Server: "floor", Values: map[string]float64{"rate": 4}}},
 		{{Case: "one", Server: "ours", Values: map[string]float64{"p50": 5}}},
 	} {
 		text, err := json.Marshal(results{Rounds: 5, Trials: trials})

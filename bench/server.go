@@ -16,11 +16,11 @@ import (
 	"iris-broadcast/bench/internal/procfs"
 )
 
-// historyEvents is how many events each server keeps of a topic, or at least as
-// many as any case asks back. (r3labs keeps all.)
+// historyEvents is how many events each server keeps per topic, at least as many as any case replays. (r3labs keeps
+// all.)
 const historyEvents = 10000
 
-// maxStreams is what the servers are set to take, below their open-file limit.
+// maxStreams is the servers' limit of streams, below their open-file limit.
 const maxStreams = 19000
 
 // kind is one of the servers under comparison.
@@ -50,8 +50,9 @@ func serverNames() (names []string) {
 }
 
 func oursCommand(l *lab, address, dir string) (*exec.Cmd, error) {
-	return exec.Command(filepath.Join(l.dir, "ours"), "-addr", address, "-store", "memory", "-demo=false",
-		"-log-level", "warn", "-max-streams", strconv.Itoa(maxStreams), "-keep-events", strconv.Itoa(historyEvents)), nil
+	command := exec.Command(filepath.Join(l.dir, "ours"), "-addr", address, "-store", "memory", "-demo=false",
+		"-log-level", "warn", "-max-streams", strconv.Itoa(maxStreams), "-keep-events", strconv.Itoa(historyEvents))
+	return command, nil
 }
 
 func oursTLSCommand(l *lab, address, dir string) (*exec.Cmd, error) {
@@ -96,7 +97,8 @@ func (l *lab) start(ctx context.Context, k kind) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{kind: k, address: address, command: command, output: &bytes.Buffer{}, ended: make(chan struct{}), dir: dir}
+	p := &process{kind: k, address: address, command: command, output: &bytes.Buffer{}, ended: make(chan struct{}),
+		dir: dir}
 	command.Dir, command.Stdout, command.Stderr = dir, p.output, p.output
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := command.Start(); err != nil {
@@ -113,7 +115,7 @@ func (l *lab) start(ctx context.Context, k kind) (*process, error) {
 	return p, nil
 }
 
-// listens waits until the server takes connections.
+// listens waits until the server accepts connections.
 func (p *process) listens(ctx context.Context) error {
 	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); {
 		if conn, err := net.Dial("tcp", p.address); err == nil {
@@ -133,8 +135,7 @@ func (p *process) listens(ctx context.Context) error {
 // pids is the server's processes.
 func (p *process) pids() []int { return procfs.Tree(p.command.Process.Pid) }
 
-// stop ends the server, by force if it takes long: what it does then is no part of
-// a trial.
+// stop ends the server, by force if it takes long: its shutdown is not measured.
 func (p *process) stop() {
 	group := -p.command.Process.Pid
 	syscall.Kill(p.command.Process.Pid, syscall.SIGTERM)

@@ -32,10 +32,10 @@ func slow(ctx context.Context, t *trial) error {
 	return err
 }
 
-// slowRound has some of the clients not read, and returns what the others got.
+// slowRound lets some of the clients stop reading, and returns what the others received.
 func (t *trial) slowRound(ctx context.Context, sleepers int) (w window, err error) {
 	const perSecond = 50
-	bytes := size(t, 4<<10, 32<<10) // in a few seconds, too, more than the kernel's buffers hold
+	bytes := size(t, 4<<10, 32<<10) // more than the kernel's buffers hold, even in a few seconds
 	b, err := t.bed(ctx, size(t, 1000, 100), 1, bytes, publishers)
 	if err != nil {
 		return w, err
@@ -51,7 +51,7 @@ func (t *trial) slowRound(ctx context.Context, sleepers int) (w window, err erro
 	m := b.measure()
 	peak := b.watchMemory(ctx)
 	length := size(t, 10*time.Second, 2*time.Second)
-	if sleepers > 0 { // more than the kernel's buffers hold for them
+	if sleepers > 0 { // longer than the kernel's buffers last
 		length = size(t, 30*time.Second, 4*time.Second)
 	}
 	failed := b.publish.Paced(ctx, publishers, perSecond, length)
@@ -65,8 +65,8 @@ func (t *trial) slowRound(ctx context.Context, sleepers int) (w window, err erro
 	planned := uint64(perSecond*length.Seconds()) * uint64(len(readers))
 	t.set("got", 100*float64(w.Stamped)/float64(planned))
 	if w.Stamped < planned {
-		// What never came counts with the time that was waited for it: else a server
-		// that stops would have the best delays.
+		// Events that never came count with the time waited for them: otherwise a server that stops would have the best
+		// delays.
 		w.Delay.RecordValues(int64(w.length), int64(planned-w.Stamped))
 	}
 	t.set("p99", w.quantile(99))
@@ -80,8 +80,7 @@ func (t *trial) slowRound(ctx context.Context, sleepers int) (w window, err erro
 	return w, b.wakeUp(ctx, slow)
 }
 
-// wakeUp has the slow clients read what there is for them, and come back if they
-// were ended.
+// wakeUp makes the slow clients read what is left for them, and reconnect if the server ended them.
 func (b *bed) wakeUp(ctx context.Context, slow []*loadgen.Client) error {
 	b.pool.Reconnect.Store(true)
 	b.pool.Resume(slow)
@@ -93,8 +92,8 @@ func (b *bed) wakeUp(ctx context.Context, slow []*loadgen.Client) error {
 	return err
 }
 
-// watchMemory looks at the server's memory from now on; the function it returns
-// ends that and returns the most that was seen, in bytes.
+// watchMemory observes the server's memory from now on. The function it returns stops that and returns the peak in
+// bytes.
 func (b *bed) watchMemory(ctx context.Context) func() int64 {
 	pids := b.process.pids()
 	watching, stop := context.WithCancel(ctx)
@@ -121,7 +120,7 @@ func storm(ctx context.Context, t *trial) error {
 	if err := b.connect(ctx); err != nil {
 		return err
 	}
-	// One event, so that everybody has an id also where the head brings none.
+	// One event, so that every client has an id even if the head has none.
 	if err := b.publish.Spaced(ctx, 1, 0); err != nil {
 		return err
 	}
@@ -158,7 +157,7 @@ func storm(ctx context.Context, t *trial) error {
 // streamsPerConn is how many streams share an HTTP/2 connection.
 const streamsPerConn = 200
 
-// overTLS has all servers read through net/http, those in clear text too.
+// overTLS reads from all servers through net/http, even in clear text.
 func overTLS(ctx context.Context, t *trial) error {
 	length := size(t, 10*time.Second, 2*time.Second)
 	for _, publish := range []func(*bed) error{
@@ -191,7 +190,7 @@ func overTLS(ctx context.Context, t *trial) error {
 	return nil
 }
 
-// useWeb has the clients read through net/http.
+// useWeb makes the clients read through net/http.
 func (b *bed) useWeb() {
 	scheme, config := "http://", b.lab.certificate.client
 	if b.kind.tls {

@@ -16,7 +16,7 @@ import (
 	"iris-broadcast/bench/internal/procfs"
 )
 
-// trial is one case on one server, once, and what came of it.
+// trial is one run of a case on one server, and its results.
 type trial struct {
 	Case   string
 	Server string
@@ -25,10 +25,10 @@ type trial struct {
 
 	lab     *lab
 	kind    kind
-	running []func() // what ends servers and clients
+	running []func() // ends servers and clients
 }
 
-// size is full, or in a small trial of everything quick.
+// size returns full, or quick with -quick.
 func size[T any](t *trial, full, quick T) T {
 	if t.lab.options.quick {
 		return quick
@@ -72,11 +72,10 @@ type bed struct {
 // inflight is how many handshakes may be in flight.
 const inflight = 500
 
-// settle is how long a server may take between the head of a stream and having the
-// client on its list.
+// settle is how long a server may take from sending a stream's head to listing the client.
 const settle = 500 * time.Millisecond
 
-// bed starts the server and prepares clients, each on a topic of its own turn.
+// bed starts the server and prepares clients, assigned to the topics in turn.
 func (t *trial) bed(ctx context.Context, clients, topics, eventSize, publishers int) (*bed, error) {
 	p, err := t.lab.start(ctx, t.kind)
 	if err != nil {
@@ -92,7 +91,8 @@ func (t *trial) bed(ctx context.Context, clients, topics, eventSize, publishers 
 		pool.Add(topicPath(i%topics), i%topics)
 	}
 	b := &bed{trial: t, process: p, pool: pool}
-	b.publish = &loadgen.Publishing{Address: p.address, Path: topicPath, Size: eventSize, Ledger: loadgen.NewLedger(topics, publishers)}
+	b.publish = &loadgen.Publishing{Address: p.address, Path: topicPath, Size: eventSize,
+		Ledger: loadgen.NewLedger(topics, publishers)}
 	if t.kind.tls {
 		b.publish.TLS = t.lab.certificate.client
 	}
@@ -140,7 +140,8 @@ type window struct {
 }
 
 func (m *meter) read() window {
-	return window{m.bed.pool.Take(), time.Since(m.began), procfs.CPU(m.pids) - m.cpu, procfs.CPU([]int{os.Getpid()}) - m.load}
+	return window{m.bed.pool.Take(), time.Since(m.began), procfs.CPU(m.pids) - m.cpu,
+		procfs.CPU([]int{os.Getpid()}) - m.load}
 }
 
 // cost is the server's CPU time for each delivery, in microseconds.
@@ -148,7 +149,7 @@ func (w window) cost() float64 {
 	return w.cpu.Seconds() * 1e6 / float64(max(w.Stamped, 1))
 }
 
-// loadShare is what the load itself computed, in percent of one CPU.
+// loadShare is the load's own CPU use, in percent of one CPU.
 func (w window) loadShare() float64 { return 100 * w.load.Seconds() / w.length.Seconds() }
 
 func (w window) rate() float64 { return float64(w.Stamped) / w.length.Seconds() }
@@ -158,11 +159,11 @@ func (w window) quantile(q float64) float64 {
 	return float64(w.Delay.ValueAtQuantile(q)) / float64(time.Millisecond)
 }
 
-// patience is how long nothing may come before what is missing counts as lost.
+// patience is how long nothing may arrive before missing events count as lost.
 const patience = 3 * time.Second
 
-// paced publishes at a steady rate, first for a warm-up that does not count, and
-// measures until the clients have everything.
+// paced publishes at a steady rate, after a warm-up that does not count, and measures until the clients have
+// everything.
 func (b *bed) paced(ctx context.Context, publishers int, rate float64, length time.Duration) (w window, err error) {
 	if err := b.publish.Paced(ctx, publishers, rate, min(time.Second, length)); err != nil {
 		return w, err
@@ -220,7 +221,7 @@ func (b *bed) losses(missing uint64, w window) {
 	}
 }
 
-// isTimeout is whether a POST got no answer.
+// isTimeout reports whether a POST got no answer.
 func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout()

@@ -13,7 +13,8 @@ import (
 //go:embed report.tmpl
 var pageFile embed.FS
 
-var page = template.Must(template.New("report.tmpl").Funcs(template.FuncMap{"millis": millis, "commas": commas}).ParseFS(pageFile, "report.tmpl"))
+var page = template.Must(template.New("report.tmpl").Funcs(template.FuncMap{"millis": millis,
+	"commas": commas}).ParseFS(pageFile, "report.tmpl"))
 
 // Measures of the charts, in pixels.
 const (
@@ -21,13 +22,13 @@ const (
 	chartHeight = 300
 )
 
-// html writes the report as one file that needs no other.
+// html writes the report as a single self-contained file.
 func (r *report) html(w io.Writer) error {
 	return page.Execute(w, struct {
 		*report
 		Style  template.CSS
 		Charts []template.HTML
-		// Tiles beside those of the report itself.
+		// Tiles besides those of the report itself.
 		Deliveries, ConnectedTile string
 	}{r, chart.Style(), r.charts(), commas(uint64(r.PerSecond())), commas(uint64(r.Connected))})
 }
@@ -48,15 +49,14 @@ func (r *report) charts() (charts []template.HTML) {
 	return charts
 }
 
-// nines is where a percentile stands on the axis: each factor of ten in rarity is
-// as wide as the next.
+// nines is a percentile's place on the axis: each factor of ten in rarity is equally wide.
 func nines(percentile float64) float64 { return -math.Log10(1 - percentile/100) }
 
 // distribution is the delay by percentile, as is usual for HDR histograms.
 func (r *report) distribution() chart.Lines {
 	most := nines(99)
 	for _, more := range []float64{99.9, 99.99, 99.999, 99.9999} {
-		// As far as ten events are rarer.
+		// Only as far as at least ten events are rarer.
 		if float64(r.histogram.TotalCount())*(1-more/100) >= 10 {
 			most = nines(more)
 		}

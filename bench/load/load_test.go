@@ -38,13 +38,15 @@ func goSSE(t *testing.T) http.Handler {
 }
 
 func TestARunEndsWithATableAReportAndFigures(t *testing.T) {
-	for name, start := range map[string]func(*httptest.Server){"http": (*httptest.Server).Start, "https": (*httptest.Server).StartTLS} {
+	for name, start := range map[string]func(*httptest.Server){"http": (*httptest.Server).Start,
+		"https": (*httptest.Server).StartTLS} {
 		t.Run(name, func(t *testing.T) {
 			page, figures := filepath.Join(t.TempDir(), "report.html"), filepath.Join(t.TempDir(), "report.json")
 			url := serve(t, goSSE(t), start) + "/events/{topic}"
 			var out bytes.Buffer
-			err := run(t.Context(), []string{url, "-n", "50", "-topics", "5", "-rate", "100", "-for", "1s", "-slow", "5",
-				"-storm", "-insecure", "-html", page, "-json", figures}, &out, io.Discard)
+			err := run(t.Context(),
+				[]string{url, "-n", "50", "-topics", "5", "-rate", "100", "-for", "1s", "-slow", "5",
+					"-storm", "-insecure", "-html", page, "-json", figures}, &out, io.Discard)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, &out)
 			}
@@ -54,7 +56,8 @@ func TestARunEndsWithATableAReportAndFigures(t *testing.T) {
 				}
 			}
 			b, _ := os.ReadFile(page)
-			if !bytes.Contains(b, []byte("Every event came once and in order.")) || bytes.Contains(b, []byte("ZgotmplZ")) {
+			if !bytes.Contains(b, []byte("Every event came once and in order.")) ||
+				bytes.Contains(b, []byte("ZgotmplZ")) {
 				t.Errorf("the page is not right:\n%.2000s", b)
 			}
 			var r report
@@ -94,7 +97,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"-rate fast http://localhost/":      "invalid value",
 		"localhost:8080":                    "want a URL such as",
 		"http://localhost/ http://other/":   "want one URL",
-		"-n 100000000 http://localhost/":    "does not fit",
+		"-n 100000000 http://localhost/":    "is too many",
 		"http://127.0.0.1:1/":               "nothing listens on 127.0.0.1:1",
 		plain + "/":                         `Content-Type "text/plain; charset=utf-8"`,
 		plain + "/full":                     "it is full, or not ready",

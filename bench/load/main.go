@@ -29,8 +29,7 @@ func main() {
 	}
 }
 
-// errWrong is the end of a run in which an event was missing, doubled or out of
-// order.
+// errWrong ends a run in which an event was missing, doubled or out of order.
 var errWrong = errors.New("not every event came once and in order")
 
 func run(ctx context.Context, args []string, out, progress io.Writer) error {
@@ -83,10 +82,10 @@ func write(name string, content func(io.Writer) error) error {
 	return errors.Join(content(f), f.Close())
 }
 
-// spare is how many files the simulator needs beside its clients' connections.
+// spare is how many files the simulator needs besides its clients' connections.
 const spare = 100
 
-// fits raises the limit of open files, and says so if n clients do not fit in it.
+// fits raises the limit of open files, and fails if n clients exceed it.
 func fits(n int) error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -97,7 +96,8 @@ func fits(n int) error {
 		return err
 	}
 	if most := int(min(limit.Max, 1<<30)) - spare; n > most {
-		return fmt.Errorf("-n %d does not fit: this process may open %d files, enough for %d clients; raise it (ulimit -n %d), or take -n %d",
+		return fmt.Errorf("-n %d is too many: this process may open %d files, enough for %d clients; "+
+			"raise the limit (ulimit -n %d), or use -n %d",
 			n, limit.Max, most, n+spare, most)
 	}
 	return nil

@@ -34,7 +34,7 @@ func (s settings) tls() *tls.Config {
 	return &tls.Config{InsecureSkipVerify: s.insecure, ServerName: s.stream.Hostname()}
 }
 
-// probe opens one stream, to say in plain words what is wrong before thousands do.
+// probe opens one stream, to explain in plain words what is wrong before thousands fail.
 func probe(ctx context.Context, s settings) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -55,11 +55,13 @@ func probe(ctx context.Context, s settings) error {
 	defer response.Body.Close()
 	switch kind := response.Header.Get("Content-Type"); {
 	case response.StatusCode == http.StatusServiceUnavailable:
-		return fmt.Errorf("%s answers %s: it is full, or not ready; try fewer clients, or later", where, response.Status)
+		return fmt.Errorf("%s answers %s: it is full, or not ready; try fewer clients, or later", where,
+			response.Status)
 	case response.StatusCode != http.StatusOK:
 		return fmt.Errorf("%s answers %s, where a stream answers 200: is the path right?", where, response.Status)
 	case !strings.HasPrefix(kind, "text/event-stream"):
-		return fmt.Errorf("%s answers with Content-Type %q, where a stream has text/event-stream: is the path right?", where, kind)
+		return fmt.Errorf("%s answers with Content-Type %q, where a stream has text/event-stream: is the path right?",
+			where, kind)
 	}
 	return nil
 }
@@ -84,7 +86,7 @@ func explain(err error, s settings) error {
 	return fmt.Errorf("open a stream: %w", err)
 }
 
-// serverPIDs is the server's processes if it runs on this machine.
+// serverPIDs is the server's processes, if it runs on this machine.
 func serverPIDs(address string) []int {
 	to, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil || !local(to.IP) {
@@ -97,7 +99,7 @@ func serverPIDs(address string) []int {
 	return procfs.Tree(pid)
 }
 
-// local is whether ip is of this machine.
+// local reports whether ip is of this machine.
 func local(ip net.IP) bool {
 	addresses, _ := net.InterfaceAddrs()
 	for _, a := range addresses {

@@ -63,7 +63,8 @@ type Sample struct {
 }
 
 func newReport(s settings) *report {
-	r := &report{URL: strings.ReplaceAll(s.stream.String(), "%7Btopic%7D", topicMark), Start: time.Now().Round(time.Second),
+	r := &report{URL: strings.ReplaceAll(s.stream.String(), "%7Btopic%7D", topicMark),
+		Start:   time.Now().Round(time.Second),
 		Clients: s.clients, Slow: s.slow, Topics: s.topics, Listening: s.publish == nil}
 	if !r.Listening {
 		r.Rate, r.Size = s.rate, s.size
@@ -71,7 +72,7 @@ func newReport(s settings) *report {
 	return r
 }
 
-// Right is whether every event came once and in order.
+// Right reports whether every event came once and in order.
 func (r *report) Right() bool { return r.Missing == 0 && r.Doubled == 0 && r.Reordered == 0 }
 
 // PerSecond is the deliveries a second while events were published.
@@ -80,7 +81,7 @@ func (r *report) PerSecond() float64 { return float64(r.RunEvents) / max(r.Secon
 // CPUCost is the server's CPU time for a delivery, in microseconds.
 func (r *report) CPUCost() float64 { return r.CPUSeconds * 1e6 / float64(max(r.RunEvents, 1)) }
 
-// CPUPercent is what the server computed while events were published, of one CPU.
+// CPUPercent is the server's CPU use while events were published, in percent of one CPU.
 func (r *report) CPUPercent() float64 { return 100 * r.CPUSeconds / max(r.Seconds, 1e-9) }
 
 func (r *report) delays(h *hdrhistogram.Histogram) {
@@ -103,10 +104,11 @@ func (r *report) sample(at float64, got loadgen.Stats, cpu time.Duration, memory
 		last = r.Timeline[n-1].end
 	}
 	length := at - last
-	if length < 0.1 { // too short to say anything of a rate
+	if length < 0.1 { // too short for a rate
 		return
 	}
-	s := Sample{At: at - length/2, Rate: float64(got.Events) / length, CPU: 100 * cpu.Seconds() / length, Memory: memory, end: at}
+	s := Sample{At: at - length/2, Rate: float64(got.Events) / length, CPU: 100 * cpu.Seconds() / length,
+		Memory: memory, end: at}
 	if got.Delay.TotalCount() > 0 {
 		s.P50, s.P99 = quantile(got.Delay, 50), quantile(got.Delay, 99)
 	}

@@ -14,7 +14,7 @@ import (
 	"iris-broadcast/bench/internal/loadgen"
 )
 
-// errUsage is a command line that cannot be.
+// errUsage matches a wrong command line.
 var errUsage = errors.New("see -h")
 
 // settings is the command line.
@@ -89,7 +89,7 @@ func wrong(format string, args ...any) error {
 	return fmt.Errorf("%s (%w)", fmt.Sprintf(format, args...), errUsage)
 }
 
-// check completes the settings with the URLs and says what cannot be.
+// check completes the settings with the URLs, and rejects invalid ones.
 func (s *settings) check(stream, publish string) (err error) {
 	if stream == "" {
 		return wrong("want the URL of a stream, such as http://localhost:8080/events/load")
@@ -115,7 +115,8 @@ func (s *settings) check(stream, publish string) (err error) {
 	case s.rate <= 0 || s.rate > 1e6:
 		return wrong("-rate %v: want more than 0, up to 1,000,000", s.rate)
 	case s.size < loadgen.StampSize || s.size > 1<<20:
-		return wrong("-size %d: want %d (what an event must carry to be checked) to %d", s.size, loadgen.StampSize, 1<<20)
+		return wrong("-size %d: want %d (what an event must carry to be checked) to %d", s.size, loadgen.StampSize,
+			1<<20)
 	case s.length < time.Second:
 		return wrong("-for %v: want 1s or more", s.length)
 	case s.topics < 1 || s.topics > 100000:
@@ -146,13 +147,13 @@ func address(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// pathOf is what a request for a topic of u names.
+// pathOf is the request target for a topic of u.
 func pathOf(u *url.URL, topic int) string {
 	path := strings.ReplaceAll(u.RequestURI(), "%7Btopic%7D", topicMark)
 	return strings.ReplaceAll(path, topicMark, strconv.Itoa(topic))
 }
 
-// commandLine is how to run the same again.
+// commandLine repeats the run.
 func commandLine(args []string) string {
 	quoted := []string{"go -C bench run ./load"}
 	for _, a := range args {

@@ -49,7 +49,8 @@ func newSimulation(s settings, progress io.Writer) (*simulation, error) {
 	}
 	if s.publish != nil {
 		pool.Since = loadgen.Now()
-		sim.publish = &loadgen.Publishing{Address: address(s.publish), Path: func(topic int) string { return pathOf(s.publish, topic) },
+		sim.publish = &loadgen.Publishing{Address: address(s.publish),
+			Path: func(topic int) string { return pathOf(s.publish, topic) },
 			Size: s.size, Ledger: sim.ledger}
 		if s.publish.Scheme == "https" {
 			sim.publish.TLS = s.tls()
@@ -100,7 +101,8 @@ func (sim *simulation) run(ctx context.Context) (*report, error) {
 }
 
 func (sim *simulation) bar(most int, what string) *progressbar.ProgressBar {
-	return progressbar.NewOptions(most, progressbar.OptionSetWriter(sim.progress), progressbar.OptionSetDescription(what),
+	return progressbar.NewOptions(most, progressbar.OptionSetWriter(sim.progress),
+		progressbar.OptionSetDescription(what),
 		progressbar.OptionSetWidth(30), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionShowCount(),
 		progressbar.OptionSetPredictTime(false), progressbar.OptionSetRenderBlankState(true),
 		progressbar.OptionOnCompletion(func() { fmt.Fprintln(sim.progress) }))
@@ -162,7 +164,7 @@ func (sim *simulation) load(ctx context.Context) error {
 	}
 }
 
-// take adds what has come since the last call.
+// take adds what was received since the last call.
 func (sim *simulation) take() loadgen.Stats {
 	got := sim.pool.Take()
 	sim.total.Add(got)
@@ -172,7 +174,7 @@ func (sim *simulation) take() loadgen.Stats {
 	return got
 }
 
-// sample takes a point of the timeline.
+// sample adds a point to the timeline.
 func (sim *simulation) sample() {
 	now := time.Since(sim.began).Seconds()
 	cpu := procfs.CPU(sim.pids)
@@ -180,15 +182,15 @@ func (sim *simulation) sample() {
 	sim.cpu = cpu
 }
 
-// sampling is how far apart the points of the timeline are.
+// sampling is the time between points of the timeline.
 func (s settings) sampling() time.Duration {
 	return min(max(s.length/30, time.Second/2), 10*time.Second)
 }
 
-// stormEvents is how many events wait for the clients of a storm on each topic.
+// stormEvents is how many events a storm's clients have to catch up on, per topic.
 const stormEvents = 10
 
-// storm cuts everybody, publishes what they miss, and has them come back at once.
+// storm disconnects all clients, publishes events, and reconnects all clients at once.
 func (sim *simulation) storm(ctx context.Context) error {
 	clients := sim.pool.Clients()
 	sim.pool.Cut(clients)
@@ -212,7 +214,7 @@ func (sim *simulation) storm(ctx context.Context) error {
 	return err
 }
 
-// finish fills in what is known at the end only.
+// finish fills in what is known only at the end.
 func (sim *simulation) finish() {
 	r, t := sim.report, sim.total
 	behind, jumped := sim.pool.Behind(sim.ledger, sim.pool.Clients(), true)

@@ -20,11 +20,11 @@ import (
 	"iris-broadcast/bench/internal/procfs"
 )
 
-// bareArgument is the first argument of a process of this program that is Pebble and nothing else,
-// so that /proc says what that has written.
+// bareArgument is the first argument of a process of this program that runs Pebble alone, so that /proc shows what it
+// writes.
 const bareArgument = "serve-bare"
 
-// runBare is how many bytes Pebble alone writes for an event.
+// runBare returns how many bytes Pebble alone writes per event.
 func (t *trial) runBare(ctx context.Context, writers int, events int64) (float64, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -44,7 +44,7 @@ func (t *trial) runBare(ctx context.Context, writers int, events int64) (float64
 	return strconv.ParseFloat(strings.TrimSpace(string(answer)), 64)
 }
 
-// serveBare writes events into a folder and prints how many bytes each one took on the disk.
+// serveBare writes events into a folder and prints how many bytes each one took on disk.
 func serveBare(_ context.Context, args []string, out io.Writer) error {
 	writers, err := strconv.Atoi(args[1])
 	if err != nil {
@@ -73,8 +73,8 @@ func serveBare(_ context.Context, args []string, out io.Writer) error {
 	return err
 }
 
-// writeBare has writers that each wait until their event is durable. Events are given to Pebble
-// one by one and synced together, as the server does it.
+// writeBare runs writers that each wait until their event is durable. Events are handed to Pebble one by one and synced
+// together, as in the server.
 func writeBare(db *pebble.DB, writers int, events int64) (err error) {
 	var mu sync.Mutex
 	var left atomic.Int64
@@ -110,7 +110,7 @@ func writeBare(db *pebble.DB, writers int, events int64) (err error) {
 	return nil
 }
 
-// bareOptions are those of the server's store.
+// bareOptions are the options of the server's store.
 func bareOptions() *pebble.Options {
 	o := &pebble.Options{
 		FormatMajorVersion:          pebble.FormatNewest,

@@ -2,7 +2,7 @@ package main
 
 import "context"
 
-// testCase is what is done to a server, and what is measured meanwhile.
+// testCase is what is done to a server and measured.
 type testCase struct {
 	name, title string
 	metrics     []metric
@@ -11,7 +11,8 @@ type testCase struct {
 
 var cases = []testCase{
 	{"publish1", "One publisher, one topic, each event as soon as the one before is answered", []metric{
-		{"p50", "answer, p50 ms"}, {"p99", "answer, p99 ms"}, {"rate", "events/s"}, {"written", "bytes written an event"},
+		{"p50", "answer, p50 ms"}, {"p99", "answer, p99 ms"}, {"rate", "events/s"},
+		{"written", "bytes written an event"},
 		{"bare", "the same by bare Pebble"}, {"overhead", "server / bare Pebble"}}, publish(1, 1, 4)},
 	{"publish64", "64 publishers, one topic", publishMetrics, publish(64, 1, 6)},
 	{"publish64-topics", "64 publishers on 100,000 topics that keep 5 events each (or -kept), and have them",
@@ -22,7 +23,8 @@ var cases = []testCase{
 		{"p50 ratio", "expired / empty"},
 		{"rate fresh", "64 publishers, empty store: events/s"}, {"rate expired", "after expiry: events/s"},
 		{"rate ratio", "expired / empty"},
-		{"written fresh", "empty store: bytes written an event"}, {"written expired", "after expiry: bytes written an event"},
+		{"written fresh", "empty store: bytes written an event"},
+		{"written expired", "after expiry: bytes written an event"},
 	}, expired},
 	{"readers", "One publisher beside 16 readers of `*` over 100,000 topics, all without a pause", []metric{
 		{"quiet p50", "quiet: p50 ms"}, {"quiet p99", "quiet: p99 ms"},
@@ -62,5 +64,5 @@ const (
 	manyTopics = 100_000
 )
 
-// roomy are settings to keep all that a case publishes, in memory too.
+// roomy is settings to keep everything that a case publishes, in memory too.
 var roomy = []string{"-keep-bytes", "4GiB", "-keep-events", "10000000", "-max-topics", "1000000"}

@@ -12,8 +12,8 @@ import (
 // answerTimeout is how long a request may take.
 const answerTimeout = 90 * time.Second
 
-// conn is a connection for one request after the other. It does as little as can be, since it
-// shares the machine with what it measures.
+// conn is a connection for one request after the other. It does as little as possible, since it shares the machine with
+// what it measures.
 type conn struct {
 	net.Conn
 	host    string
@@ -26,7 +26,7 @@ func dial(address string) (*conn, error) {
 	return &conn{Conn: c, host: address}, err
 }
 
-// post publishes data, and returns the answer's body, which is good until the next request.
+// post publishes data, and returns the answer's body, which is valid until the next request.
 func (c *conn) post(path string, data []byte) (body []byte, err error) {
 	b := append(c.request[:0], "POST "...)
 	b = append(b, path...)
@@ -78,8 +78,8 @@ var (
 	lastPart = []byte("\r\n0\r\n\r\n")
 )
 
-// parseAnswer finds the body of the one answer that b begins with; a body in chunks keeps their
-// sizes. An answer other than 2xx is an error.
+// parseAnswer finds the body of the single answer that b begins with; a chunked body keeps its chunk sizes. Any answer
+// but 2xx is an error.
 func parseAnswer(b []byte) (body []byte, whole bool, err error) {
 	head, body, found := bytes.Cut(b, headEnd)
 	if !found {

@@ -22,7 +22,7 @@ type lab struct {
 	options  options
 	progress io.Writer
 	dir      string         // temporary
-	filled   map[string]int // folders that the case start has filled, by build; how many events
+	filled   map[string]int // how many events the case start has stored, by build
 }
 
 func newLab(ctx context.Context, o options, progress io.Writer) (l *lab, err error) {
@@ -54,8 +54,8 @@ func newLab(ctx context.Context, o options, progress io.Writer) (l *lab, err err
 
 func (l *lab) close() { os.RemoveAll(l.dir) }
 
-// run runs all rounds. Within a case the builds take turns, and each round begins with the other
-// one, so that what the machine does meanwhile meets both.
+// run runs all rounds. Within a case the builds take turns, and each round starts with the other one, so that
+// disturbances of the machine affect both.
 func (l *lab) run(ctx context.Context) *results {
 	all := &results{options: l.options}
 	began := time.Now()
@@ -80,7 +80,7 @@ func (l *lab) run(ctx context.Context) *results {
 	return all
 }
 
-// trial is one case on one build, once, and what came of it.
+// trial is one run of a case on one build, and its results.
 type trial struct {
 	testCase string
 	build    build
@@ -89,10 +89,10 @@ type trial struct {
 	notes    []string
 
 	lab     *lab
-	running []func() // what ends servers and clients
+	running []func() // ends servers and clients
 }
 
-// trialTimeout bounds one case on one build, once.
+// trialTimeout limits one case on one build, once.
 const trialTimeout = 8 * time.Minute
 
 func (l *lab) trial(ctx context.Context, c testCase, b build, round int) *trial {

@@ -20,7 +20,7 @@ const (
 	idleTime = 8 * time.Second
 )
 
-// lists has clients ask for long lists that they do not read.
+// lists lets clients ask for long lists that they do not read.
 func lists(ctx context.Context, t *trial) error {
 	s, err := t.fresh(ctx, roomy...)
 	if err != nil {
@@ -62,7 +62,7 @@ func lists(ctx context.Context, t *trial) error {
 	return err
 }
 
-// fillBig publishes what the lists are of.
+// fillBig publishes the lists' events.
 func fillBig(ctx context.Context, s *server) error {
 	data := bytes.Repeat([]byte{'x'}, bigData)
 	for at := range data {
@@ -76,7 +76,7 @@ func fillBig(ctx context.Context, s *server) error {
 	return err
 }
 
-// watchMemory ends the server before it takes all of the machine's memory.
+// watchMemory ends the server before it uses up the machine's memory.
 func (s *server) watchMemory() (most *atomic.Int64, stop func()) {
 	most = &atomic.Int64{}
 	ending := make(chan struct{})
@@ -101,7 +101,7 @@ func (s *server) watchMemory() (most *atomic.Int64, stop func()) {
 	return most, func() { close(ending) }
 }
 
-// idleClient asks for a list, and reads nothing of it.
+// idleClient asks for a list and reads nothing of it.
 func idleClient(address, path string) (net.Conn, error) {
 	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
 		var err error

@@ -15,16 +15,16 @@ import (
 	"iris-broadcast/bench/internal/loadgen"
 )
 
-// load is requests on several connections. They go on until the context ends, or there were so many.
+// load is requests on several connections, until ctx ends or most have been made.
 type load struct {
 	address string
 	workers int
-	most    int64                                    // requests in all, 0 without a bound
-	rate    float64                                  // a second, 0 as soon as the one before is answered
+	most    int64                                    // requests in all, 0 for no limit
+	rate    float64                                  // per second; 0 is as soon as the last one is answered
 	do      func(c *conn, worker int, k int64) error // the k-th request in all
 }
 
-// outcome is how long requests took, of those with a rate from when they were due.
+// outcome is how long requests took; with a rate, from when they were due.
 type outcome struct {
 	took   *hdrhistogram.Histogram
 	count  int64
@@ -37,7 +37,7 @@ func (o outcome) millis(quantile float64) float64 {
 
 func (o outcome) rate() float64 { return float64(o.count) / o.length.Seconds() }
 
-// run is over when the last request has been answered.
+// run returns when the last request has been answered.
 func (l load) run(ctx context.Context) (outcome, error) {
 	conns := make([]*conn, l.workers)
 	for i := range conns {
@@ -61,7 +61,7 @@ func (l load) run(ctx context.Context) (outcome, error) {
 			defer mu.Unlock()
 			all.took.Merge(took)
 			all.count += took.TotalCount()
-			errs = cmp.Or(errs, err) // the others' are mostly the same
+			errs = cmp.Or(errs, err) // one is enough
 		})
 	}
 	workers.Wait()
@@ -103,7 +103,7 @@ func (l load) during(ctx context.Context, d time.Duration) (outcome, error) {
 	return l.run(ctx)
 }
 
-// beside runs the load until what has been done, and returns the load's outcome.
+// beside runs the load while what runs, and returns the load's outcome.
 func (l load) beside(ctx context.Context, what func(context.Context) error) (outcome, error) {
 	ending, end := context.WithCancel(ctx)
 	defer end()
@@ -125,7 +125,7 @@ func (l load) beside(ctx context.Context, what func(context.Context) error) (out
 // dataSize is the data of an event, in bytes.
 const dataSize = 100
 
-// noise is text that no compression makes much smaller.
+// noise is text that compresses badly.
 var noise = func() []byte {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	r := rand.New(rand.NewPCG(1, 2))
@@ -136,14 +136,14 @@ var noise = func() []byte {
 	return b
 }()
 
-// publisher stamps what it publishes, so that receivers can tell that nothing is missing.
+// publisher stamps what it publishes, so that receivers notice what is missing.
 type publisher struct {
 	number   uint16
 	sequence uint32
 	data     []byte
 }
 
-// next is the data of the next event; it is good until the one after it.
+// next returns the data of the next event, valid until the call after it.
 func (p *publisher) next() []byte {
 	p.sequence++
 	stamp := loadgen.Stamp{Publisher: p.number, Sequence: p.sequence, Planned: loadgen.Now()}
@@ -162,7 +162,7 @@ func newPublishers(n, first int) []publisher {
 	return all
 }
 
-// publishing is a load of n publishers; the k-th event goes to the k-th of the topics, round and round.
+// publishing is a load of n publishers that publish to the topics round robin.
 func publishing(address string, n, topics int) load {
 	publishers := newPublishers(n, 0)
 	return load{address: address, workers: n, do: func(c *conn, worker int, k int64) error {

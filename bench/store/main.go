@@ -1,5 +1,5 @@
-// Command store measures what publishing, reading and starting cost the server's store, seen by
-// HTTP, and compares two builds of the server round by round. See ../README.md.
+// Command store measures what publishing, reading and starting cost the server's store, as seen through HTTP, and
+// compares two builds of the server round by round. See ../README.md.
 package main
 
 import (
@@ -32,14 +32,14 @@ type options struct {
 	rounds int
 	cases  []string
 	behind int // events that clients catch up on
-	kept   int // events that each topic keeps where all are full
+	kept   int // events that each topic keeps in cases with full topics
 }
 
 // build is a server program and where it keeps its events.
 type build struct {
 	name   string
 	binary string // "" until it is built from the parent module
-	store  string // its setting -store; what it names lies in a temporary folder
+	store  string // its setting -store, relative to a temporary folder
 }
 
 func run(ctx context.Context, args []string, out, progress io.Writer) error {

@@ -10,7 +10,7 @@ import (
 	"iris-broadcast/bench/internal/procfs"
 )
 
-// publish is a case of n publishers for so many seconds.
+// publish is the case of n publishers.
 func publish(n, topics int, seconds time.Duration, settings ...string) func(context.Context, *trial) error {
 	return func(ctx context.Context, t *trial) error {
 		s, err := t.fresh(ctx, settings...)
@@ -21,7 +21,7 @@ func publish(n, topics int, seconds time.Duration, settings ...string) func(cont
 	}
 }
 
-// publishFull is a case in which each event has an older one removed.
+// publishFull is a case in which each event displaces an older one.
 func publishFull(ctx context.Context, t *trial) error {
 	kept := t.lab.options.kept
 	s, err := t.fresh(ctx, "-keep-events", strconv.Itoa(kept))
@@ -37,7 +37,7 @@ func publishFull(ctx context.Context, t *trial) error {
 	return t.publish(ctx, s, 64, manyTopics, 8)
 }
 
-// publish measures n publishers, stops the server and compares what it has written.
+// publish measures n publishers, stops the server, and compares the bytes written with bare Pebble's.
 func (t *trial) publish(ctx context.Context, s *server, n, topics int, seconds time.Duration) error {
 	cpu := procfs.CPU([]int{s.pid})
 	o, err := publishing(s.address, n, topics).during(ctx, seconds*time.Second)
@@ -57,7 +57,7 @@ func (t *trial) publish(ctx context.Context, s *server, n, topics int, seconds t
 	return t.compareBare(ctx, n, o.count, float64(written)/float64(o.count))
 }
 
-// compareBare has Pebble alone write as many events, from as many writers.
+// compareBare lets Pebble alone write as many events, from as many writers.
 func (t *trial) compareBare(ctx context.Context, writers int, events int64, written float64) error {
 	if !strings.HasPrefix(t.build.store, "pebble:") {
 		return nil
@@ -71,13 +71,13 @@ func (t *trial) compareBare(ctx context.Context, writers int, events int64, writ
 	return nil
 }
 
-// keptFor is how long events live in the case expired; what is measured does not last that long.
+// keptFor is how long events live in the case expired; the measurements are shorter.
 const (
 	keptFor       = 10 * time.Second
 	expiredEvents = 400_000
 )
 
-// expired compares an empty store with one whose events have all expired, in servers of the same settings.
+// expired compares an empty store with one whose events have all expired, on servers with the same settings.
 func expired(ctx context.Context, t *trial) error {
 	for _, state := range []string{"fresh", "expired"} {
 		s, err := t.fresh(ctx, append(roomy[:len(roomy):len(roomy)], "-keep-age", keptFor.String())...)
@@ -128,7 +128,7 @@ func (t *trial) expire(ctx context.Context, s *server) error {
 	return err
 }
 
-// publishFor measures one publisher, then 64, on a topic of their own, and stops the server.
+// publishFor measures one publisher, then 64, each on a topic of their own, and stops the server.
 func (t *trial) publishFor(ctx context.Context, s *server, state string) error {
 	one, err := publishing(s.address, 1, 1).during(ctx, 2*time.Second)
 	if err != nil {

@@ -8,8 +8,7 @@ import (
 	"iris-broadcast/bench/internal/loadgen"
 )
 
-// spread has 64 publishers publish so many events of a round over manyTopics; ledger, if not nil,
-// gets what was published, all of it as of one topic.
+// spread lets 64 publishers publish round robin over manyTopics; ledger, if not nil, counts that as one topic's.
 func spread(ctx context.Context, address string, events int64, ledger *loadgen.Ledger) error {
 	fill := publishing(address, 64, manyTopics)
 	fill.most = events
@@ -25,8 +24,8 @@ func spread(ctx context.Context, address string, events int64, ledger *loadgen.L
 	return err
 }
 
-// readers measures one publisher alone, beside probes, and beside lists of all topics. Probes are
-// the least that a reader can ask, so that what the lists cost can be told from 16 more requests at once.
+// readers measures one publisher alone, beside probes, and beside lists of all topics. Probes are the least that a
+// reader can ask for: they show what 16 more concurrent requests cost by themselves.
 func readers(ctx context.Context, t *trial) error {
 	s, err := t.fresh(ctx, roomy...)
 	if err != nil {
@@ -68,7 +67,7 @@ func readers(ctx context.Context, t *trial) error {
 	return err
 }
 
-// catchUp has clients come that all have to get the same events.
+// catchUp connects clients that all have to get the same events.
 func catchUp(ctx context.Context, t *trial) error {
 	s, err := t.fresh(ctx, roomy...)
 	if err != nil {
@@ -115,7 +114,7 @@ func (s *server) mark() (string, error) {
 	return idOf(answer)
 }
 
-// paced is 50 events a second. It goes on where an earlier one ended.
+// paced is 50 events a second, continuing where the last one ended.
 func (s *server) paced() load {
 	if s.beside == nil {
 		s.beside = newPublishers(8, 1000)
@@ -126,10 +125,10 @@ func (s *server) paced() load {
 	}}
 }
 
-// stormTimeout bounds how long clients may take to catch up.
+// stormTimeout limits how long clients may take to catch up.
 const stormTimeout = 2 * time.Minute
 
-// storm has n clients come at once, and waits until each has what is in the ledger.
+// storm connects n clients at once, and waits until each has everything in the ledger.
 func (t *trial) storm(ctx context.Context, s *server, n int, since string, ledger *loadgen.Ledger) error {
 	pool, err := loadgen.NewPool(s.address, n)
 	if err != nil {

@@ -88,7 +88,7 @@ func (r *results) row(w io.Writer, testCase string, m metric) {
 	fmt.Fprintln(w)
 }
 
-// of is a metric by round and build.
+// of returns a metric by round and build.
 func (r *results) of(testCase, metric string) map[int]map[string]float64 {
 	all := map[int]map[string]float64{}
 	for _, t := range r.trials {
@@ -102,7 +102,7 @@ func (r *results) of(testCase, metric string) map[int]map[string]float64 {
 	return all
 }
 
-// notes is what trials of a case had to say, each once, with how many said it.
+// notes returns the notes of a case's trials, each once, with the number of trials that had it.
 func (r *results) notes(testCase string) (lines []string) {
 	said := map[string]int{}
 	for _, t := range r.trials {

@@ -17,19 +17,19 @@ import (
 	"iris-broadcast/bench/internal/procfs"
 )
 
-// maxStreams is what servers are set to take, below the limit of open files.
+// maxStreams is the servers' limit of streams, below the limit of open files.
 const maxStreams = 19_000
 
 // server is a running server.
 type server struct {
 	address string // host:port
-	dir     string // which its store lies in
+	dir     string // of its store
 	pid     int
 	command *exec.Cmd
 	output  *bytes.Buffer
-	ready   time.Duration // from its start until it called itself ready
-	dead    chan struct{} // closed when it has ended; it is not waited for yet, so that /proc still knows it
-	written int64         // bytes it had written when it was ready
+	ready   time.Duration // from its start until it reported ready
+	dead    chan struct{} // closed when it has ended; it is not yet reaped, so /proc still has it
+	written int64         // bytes written when it was ready
 	beside  []publisher   // of paced
 }
 
@@ -46,7 +46,7 @@ func (t *trial) fresh(ctx context.Context, settings ...string) (*server, error) 
 	return t.start(ctx, dir, settings...)
 }
 
-// start starts a server, and waits until it calls itself ready. It is ended after the trial, if not before.
+// start starts a server and waits until it reports ready. It is ended with the trial at the latest.
 func (t *trial) start(ctx context.Context, dir string, settings ...string) (*server, error) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *server) untilReady(ctx context.Context) error {
 	return errors.New("it does not get ready")
 }
 
-// stop ends the server gracefully, and says how much it has written since it was ready.
+// stop ends the server gracefully, and returns how many bytes it has written since it was ready.
 func (s *server) stop() (written int64, err error) {
 	syscall.Kill(s.pid, syscall.SIGTERM)
 	select {
@@ -109,7 +109,7 @@ func (s *server) stop() (written int64, err error) {
 	return written - s.written, errors.Join(err, s.command.Wait())
 }
 
-// kill ends the server at once if it still runs.
+// kill ends the server at once, if it still runs.
 func (s *server) kill() {
 	if s.command.ProcessState == nil {
 		s.command.Process.Kill()

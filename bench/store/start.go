@@ -22,7 +22,8 @@ const (
 	longShare    = 10
 )
 
-// storedPath is where the k-th event goes: each tenth to one of a few topics, the others to all the rest.
+// storedPath is the topic of the k-th event: every tenth goes to one of a few topics, the others are spread over the
+// rest.
 func storedPath(k int64) string {
 	if k%longShare == 0 {
 		return fmt.Sprintf("/events/long%d", k/longShare%longTopics)
@@ -89,7 +90,7 @@ func (t *trial) fill(ctx context.Context, dir string) error {
 	return err
 }
 
-// newest asks for the newest events of topics that are drawn by lot.
+// newest asks for the newest events of randomly chosen topics.
 func (t *trial) newest(ctx context.Context, s *server) error {
 	for _, kind := range []struct {
 		name, path string
@@ -112,7 +113,7 @@ func (t *trial) newest(ctx context.Context, s *server) error {
 	return nil
 }
 
-// cool has the system forget what it holds of files, and says how.
+// cool drops the system's file caches, and returns how.
 func cool(dir string) (how string, err error) {
 	unix.Sync()
 	if os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0) == nil {

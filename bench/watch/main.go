@@ -1,10 +1,10 @@
 // Command watch measures how smoothly a browser shows a busy topic: it opens the page /watch of a running server in a
-// headless Chromium, with 10,000 events loaded, publishes on, and measures frames and memory. It exits 1 if the page is
-// not smooth, or keeps more than it should.
+// headless Chromium, with 10,000 events loaded, keeps publishing, and measures frames and memory. It exits with 1 if
+// the page is not smooth, or keeps too much memory.
 //
 //	go run ./watch -server http://localhost:8080
 //
-// The server has to keep that many events (-keep-events) and to let this machine publish.
+// The server must keep that many events (-keep-events) and accept events from this machine.
 package main
 
 import (
@@ -64,7 +64,8 @@ func run(ctx context.Context, s settings) error {
 	defer cancel()
 	ctx, cancel = chromedp.NewContext(ctx)
 	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.NavigateResponse(s.server+"/watch?topic="+url.QueryEscape(s.topic))); err != nil {
+	if _, err := chromedp.Run(ctx,
+		chromedp.NavigateResponse(s.server+"/watch?topic="+url.QueryEscape(s.topic))); err != nil {
 		return err
 	}
 	p := &publisher{s: s}
@@ -100,7 +101,8 @@ func frames(ctx context.Context, s settings, p *publisher) error {
 	})`
 	published := make(chan error, 1)
 	go func() { published <- p.publish(ctx, int(s.measured.Seconds()*float64(s.rate)), s.rate) }()
-	times, err := chromedp.Run(ctx, chromedp.Evaluate[[]float64](fmt.Sprintf(measure, s.measured.Milliseconds()), chromedp.EvalAwaitPromise))
+	times, err := chromedp.Run(ctx,
+		chromedp.Evaluate[[]float64](fmt.Sprintf(measure, s.measured.Milliseconds()), chromedp.EvalAwaitPromise))
 	if err := errors.Join(err, <-published); err != nil {
 		return err
 	}
@@ -112,14 +114,15 @@ func frames(ctx context.Context, s settings, p *publisher) error {
 		}
 	}
 	share := float64(short) / float64(max(len(times), 1))
-	fmt.Printf("%d frames in %v at %d events a second: %.2f %% under %v, the longest %.0f ms\n", len(times), s.measured, s.rate, 100*share, s.short, longest)
+	fmt.Printf("%d frames in %v at %d events a second: %.2f %% under %v, the longest %.0f ms\n", len(times), s.measured,
+		s.rate, 100*share, s.short, longest)
 	if share < s.smooth {
 		return fmt.Errorf("%.2f %% of the frames are under %v, want %.2f %%", 100*share, s.short, 100*s.smooth)
 	}
 	return p.arrived(ctx)
 }
 
-// memory lets many events pass, and compares the page's heap with its bound.
+// memory publishes many events, and compares the page's heap with its limit.
 func memory(ctx context.Context, s settings, p *publisher) error {
 	for left := s.passing; left > 0; left -= s.loaded {
 		if err := p.publish(ctx, min(left, s.loaded), 0); err != nil {
@@ -179,8 +182,10 @@ func (p *publisher) publish(ctx context.Context, n, rate int) error {
 }
 
 func (p *publisher) send(ctx context.Context, n int) error {
-	data := fmt.Sprintf(`{"n":%d,"host":"node-%d","load":%.2f,"status":"in_progress","completion":%.2f,"note":"a line of text"}`, n, n%7, float64(n%97)/10, float64(n%1000)/10)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.s.server+"/events/"+p.s.topic, strings.NewReader(data))
+	data := fmt.Sprintf(`{"n":%d,"host":"node-%d","load":%.2f,"status":"in_progress",`+
+		`"completion":%.2f,"note":"a line of text"}`, n, n%7, float64(n%97)/10, float64(n%1000)/10)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.s.server+"/events/"+p.s.topic,
+		strings.NewReader(data))
 	if err != nil {
 		return err
 	}
@@ -196,7 +201,7 @@ func (p *publisher) send(ctx context.Context, n int) error {
 	return nil
 }
 
-// arrived waits until the page has had all that was published; its entries are numbered as they come.
+// arrived waits until the page has received everything published; its entries are numbered as they come.
 func (p *publisher) arrived(ctx context.Context) error {
 	return until(ctx, fmt.Sprintf(`document.querySelector("live-watch").entries.all.last().n === %d`, p.published-1))
 }

@@ -1,5 +1,5 @@
-// Package board holds the rules of the comment board: what a comment is, and how likes are counted. A Store keeps it;
-// package boardtest is the contract that every Store passes.
+// Package board defines the comment board: what a comment is, and how likes are counted. A Store keeps it; package
+// boardtest is the contract of every Store.
 package board
 
 import (
@@ -14,10 +14,10 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Limits.
+// Limits, in characters (runes) and comments.
 const (
-	MaxNickname = 50   // characters
-	MaxContent  = 2000 // characters
+	MaxNickname = 50
+	MaxContent  = 2000
 	MaxComments = 1000 // in one list
 )
 
@@ -30,7 +30,7 @@ type Comment struct {
 	CreatedAt time.Time `json:"created_at"` // UTC
 }
 
-// Visitor is a random token that identifies a browser. It is never shown or sent to anyone else.
+// Visitor is a random token for one browser. It is never shown or sent to anyone else.
 type Visitor string
 
 // Listed is a comment as one visitor sees it.
@@ -39,28 +39,28 @@ type Listed struct {
 	Liked bool `json:"liked"` // by this visitor
 }
 
-// List is a page of the board at one moment, by likes, then newest first.
+// List is a part of the board at one moment: by likes, then newest first.
 type List struct {
 	Comments []Listed
 	Total    int       // comments on the whole board
-	Position stream.ID // of the log at that moment: a stream from here misses nothing and repeats nothing
+	Position stream.ID // the log's head at that moment: a stream from here misses nothing and repeats nothing
 }
 
-// Store keeps the board. A method that changes it also appends the event, atomically: others see both or neither. A
-// Store is safe for concurrent use. Errors: stream.NotFound for an unknown comment, and those of stream.Log.Append.
+// Store keeps the board. A change and its event are one atomic step: others see both or neither. Safe for concurrent
+// use. Errors: stream.NotFound for an unknown comment, and those of stream.Log.Append.
 type Store interface {
-	// Add stores a comment made by New, and appends Commented.
-	Add(ctx context.Context, c Comment) error
+	// AddComment stores a comment that New made, and appends Commented.
+	AddComment(ctx context.Context, c Comment) error
 
-	// SetLike sets whether the visitor likes the comment, and returns its likes. Only a change appends Liked.
+	// SetLike sets whether the visitor likes the comment, and returns how many visitors do. It appends Liked if that
+	// changes anything.
 	SetLike(ctx context.Context, id string, visitor Visitor, like bool) (likes int, err error)
 
-	// List returns at most limit comments from offset on, as the visitor sees them; limit is at most MaxComments.
+	// List returns up to limit comments (at most MaxComments) from offset on, as the visitor sees them.
 	List(ctx context.Context, visitor Visitor, limit, offset int) (List, error)
 }
 
-// New makes a comment. Space around the texts is trimmed, and an empty nickname becomes "anonymous". Errors:
-// stream.Invalid, stream.Unprocessable.
+// New makes a comment of what a visitor wrote, with surrounding space trimmed. No nickname means anonymous.
 func New(nickname, content string, now time.Time) (Comment, error) {
 	nickname, content = strings.TrimSpace(nickname), strings.TrimSpace(content)
 	if nickname == "" {
@@ -68,12 +68,12 @@ func New(nickname, content string, now time.Time) (Comment, error) {
 	}
 	switch {
 	case !utf8.ValidString(nickname) || !utf8.ValidString(content):
-		return Comment{}, stream.Errorf(stream.Invalid, "nickname and content must be valid UTF-8.")
+		return Comment{}, stream.Errorf(stream.Invalid, "nickname and content are valid UTF-8.")
 	case utf8.RuneCountInString(nickname) > MaxNickname || strings.ContainsFunc(nickname, unicode.IsControl):
 		return Comment{}, stream.Errorf(stream.Unprocessable,
-			"nickname must be one line of 1 to %d characters, or left out.", MaxNickname)
+			"nickname is one line of 1 to %d characters, or left out.", MaxNickname)
 	case content == "" || utf8.RuneCountInString(content) > MaxContent:
-		return Comment{}, stream.Errorf(stream.Unprocessable, "content must be 1 to %d characters.", MaxContent)
+		return Comment{}, stream.Errorf(stream.Unprocessable, "content is 1 to %d characters.", MaxContent)
 	}
 	return Comment{ID: rand.Text(), Nickname: nickname, Content: content, CreatedAt: now.UTC()}, nil
 }
@@ -85,7 +85,7 @@ func Commented(c Comment) stream.Event {
 	return stream.Event{Topic: stream.Comments, Type: typeComment, Data: stream.MustJSON(c)}
 }
 
-// Liked is the event of a changed number of likes.
+// Liked is the event of a changed like count. It depends on nothing but id and count.
 func Liked(id string, likes int) stream.Event {
 	return stream.Event{Topic: stream.Comments, Type: typeLike, Data: stream.MustJSON(struct {
 		ID    string `json:"id"`
@@ -93,7 +93,7 @@ func Liked(id string, likes int) stream.Event {
 	}{id, likes})}
 }
 
-// NoComment is the error for an unknown id.
+// NoComment is the error for an unknown comment.
 func NoComment() error {
 	return stream.Errorf(stream.NotFound, "There is no such comment.")
 }

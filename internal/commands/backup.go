@@ -12,10 +12,11 @@ import (
 
 // Backup copies the store.
 var Backup = &Command{
-	Name: "backup", args: "DIR", summary: "copy the store, of a running server too, to a new folder",
-	help: `The copy is of one moment: every event up to the id that is named at the end, and none after it, and the comment
-board with them. A server that has the store open goes on meanwhile. The copy is checked before it has its name;
-until then it is DIR.partial. It is a store like any other: restore it, check it, or serve it.`,
+	Name: "backup", args: "DIR", summary: "copy the store to a new folder, also while a server runs",
+	help: `
+The copy is a snapshot: every event up to the id reported at the end, none after it, and the comment board. A
+running server keeps serving. The copy is checked before it gets its name; until then it is DIR.partial. It is
+a store like any other: restore it, check it, or serve it.`,
 	run: func(ctx context.Context, c *call) error {
 		from, err := hold(ctx, c.store)
 		if err != nil {
@@ -28,17 +29,18 @@ until then it is DIR.partial. It is a store like any other: restore it, check it
 		if err != nil {
 			return from.failed(err)
 		}
-		fmt.Fprintf(c.Out, "Kept %s in %s.\n", describe(sum), c.dir)
+		fmt.Fprintf(c.Out, "Backed up %s to %s.\n", describe(sum), c.dir)
 		return nil
 	},
 }
 
-// Restore puts a backup in the store's place.
+// Restore replaces the store with a backup.
 var Restore = &Command{
-	Name: "restore", args: "DIR", summary: "put a backup in the place of the store",
-	help: `The backup is checked, copied, and the copy is checked, before the store is moved aside and the copy takes its
-place. Nothing is removed: at the end it says where the former store is. The server must have ended.
-Clients that have seen later events than the backup has are told of a gap.`,
+	Name: "restore", args: "DIR", summary: "replace the store with a backup",
+	help: `
+Both the backup and the copy made of it are checked before the store is moved aside and replaced. Nothing is
+deleted: the command reports where the former store is. The server must be stopped. Clients that have seen
+later events than the backup holds get a gap.`,
 	run: func(ctx context.Context, c *call) error {
 		from, err := hold(ctx, c.dir)
 		if err != nil {
@@ -53,13 +55,13 @@ Clients that have seen later events than the backup has are told of a gap.`,
 		}
 		fmt.Fprintf(c.Out, "Restored %s to %s.\n", describe(sum), c.store)
 		if before != "" {
-			fmt.Fprintf(c.Out, "The store as it was before is %s; remove it when nobody needs it any more.\n", before)
+			fmt.Fprintf(c.Out, "The former store is %s; delete it once you no longer need it.\n", before)
 		}
 		return nil
 	},
 }
 
-// describe says what a store holds.
+// describe is a summary in words.
 func describe(s pebble.Summary) string {
 	return fmt.Sprintf("%s of %s up to %v (%s)", counted(s.Events, "event"), counted(s.Topics, "topic"), s.Head,
 		humanize.IBytes(uint64(s.Bytes)))

@@ -12,10 +12,11 @@ import (
 
 // Check looks for damage.
 var Check = &Command{
-	Name: "check", args: "[DIR]", summary: "read all of the store, or of a backup, and say what is damaged",
-	help: `It reads every block of every file, and compares what is known of the topics, their index and the comment board
-with what is kept. It changes nothing. Of a store that a server has open it checks one moment; the server goes on.
-It ends with 0 if all is well, with 1 if anything is damaged.`,
+	Name: "check", args: "[DIR]", summary: "read all of the store, or of a backup, and report damage",
+	help: `
+Reads every block of every file, and compares the events with the topics' records and index, and the comments
+with their ranking. It changes nothing. If a server has the store open, a snapshot is checked and the server
+keeps serving. The exit code is 0 if all is well, 1 if anything is damaged.`,
 	run: func(ctx context.Context, c *call) error {
 		dir := c.store
 		if c.dir != "" {
@@ -38,18 +39,19 @@ It ends with 0 if all is well, with 1 if anything is damaged.`,
 		}
 		if n := len(damaged); n > 0 {
 			return fmt.Errorf("%s is damaged in %s; a server sets aside what it cannot read, "+
-				"`iris-broadcast restore` puts a backup in its place", dir, english.Plural(n, "place", ""))
+				"`iris-broadcast restore` replaces the store with a backup", dir, english.Plural(n, "place", ""))
 		}
 		fmt.Fprintf(c.Out, "All is well in %s: %s.\n", dir, describe(sum))
 		return nil
 	},
 }
 
-// Compact gives room back.
+// Compact frees disk space.
 var Compact = &Command{
-	Name: "compact", summary: "write the store anew without what was removed from it",
-	help: `The store does that by itself in time; this does it at once, and gives the room back. A server that has the
-store open does it, and goes on serving.`,
+	Name: "compact", summary: "rewrite the store to free the space of removed events",
+	help: `
+The store does this by itself over time; this command does it at once. If a server has the store open, the
+server does it, and keeps serving.`,
 	run: func(ctx context.Context, c *call) error {
 		server, err := ask(ctx, c.store, "/compact")
 		if err != nil {
@@ -67,13 +69,13 @@ store open does it, and goes on serving.`,
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.Out, "The events took %s, and take %s now.\n",
+		fmt.Fprintf(c.Out, "The events took %s and now take %s.\n",
 			humanize.IBytes(uint64(before)), humanize.IBytes(uint64(after)))
 		return nil
 	},
 }
 
-// follow shows what a server tells until it is done.
+// follow shows a server's progress until it is done.
 func follow(server *asking, shown *progress) (before, after int64, err error) {
 	for {
 		n, err := server.next()

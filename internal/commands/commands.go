@@ -1,8 +1,8 @@
-// Package commands is what the program does beside serving: backup, restore, check, compact, export, import and topics.
+// Package commands has the subcommands: backup, restore, check, compact, export, import and topics.
 //
-// A store that a server has open is read by way of its moments: the server, asked through a socket in the store's
-// folder, makes one, and the command reads it with its own rights and in its own time. Only compact is done by the
-// server.
+// A store that a server has open is read through snapshots: asked through a socket in the store's folder, the server
+// makes one, and the command reads it with its own permissions and at its own pace. Only compact is the server's own
+// work.
 package commands
 
 import (
@@ -16,23 +16,23 @@ import (
 	"iris-broadcast/internal/config"
 )
 
-// Command is one of them.
+// Command is a subcommand.
 type Command struct {
 	Name    string
-	args    string // as the usage shows them: "DIR", "[DIR]" or ""
-	summary string // a line of the program's help
-	help    string // some more
+	args    string // as shown in the usage: "DIR", "[DIR]" or ""
+	summary string // one line, for the program's help
+	help    string // the rest, for its own
 	prepare func(*call, *flag.FlagSet)
 	run     func(context.Context, *call) error
 }
 
-// Streams are where a command reads from and writes to.
+// Streams are a command's standard input, output and error.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 }
 
-// call is a command as it was called.
+// call is one invocation of a command.
 type call struct {
 	Streams
 	config *config.Config
@@ -43,7 +43,7 @@ type call struct {
 	json   bool
 }
 
-// Run runs the command, and gives the exit code: 0, 1 for what went wrong, 2 for usage.
+// Run runs the command and returns the exit code: 0 for success, 1 for failure, 2 for wrong usage.
 func (c *Command) Run(ctx context.Context, args []string, streams Streams) int {
 	call, err := c.parse(args, streams)
 	if err == nil {
@@ -54,16 +54,16 @@ func (c *Command) Run(ctx context.Context, args []string, streams Streams) int {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
 	case usage:
-		fmt.Fprintf(streams.Err, "iris-broadcast %s: %v; `iris-broadcast %s -h` says more\n", c.Name, err, c.Name)
+		fmt.Fprintf(streams.Err, "iris-broadcast %s: %v; see `iris-broadcast %s -h`\n", c.Name, err, c.Name)
 		return 2
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		err = errors.New("stopped before it was done; nothing is changed")
+		err = errors.New("interrupted; nothing has changed")
 	}
 	fmt.Fprintf(streams.Err, "iris-broadcast %s: %s\n", c.Name, strings.ReplaceAll(err.Error(), "\n", "; "))
 	return 1
 }
 
-// parse reads the arguments; settings may be before and behind the folder.
+// parse reads the arguments. Settings may come before or after the folder.
 func (c *Command) parse(args []string, streams Streams) (*call, error) {
 	to := &call{Streams: streams}
 	flags := flag.NewFlagSet(c.Name, flag.ContinueOnError)
@@ -92,24 +92,24 @@ func (c *Command) parse(args []string, streams Streams) (*call, error) {
 	}
 	switch {
 	case c.args == "" && len(rest) > 0:
-		return nil, wrong("%q is one argument too many", rest[0])
+		return nil, wrong("unexpected argument %q", rest[0])
 	case len(rest) > 1:
-		return nil, wrong("%q is one argument too many; name one folder", rest[1])
+		return nil, wrong("unexpected argument %q; name one folder", rest[1])
 	case c.args == "DIR" && len(rest) == 0:
-		return nil, wrong("it needs the name of a folder: iris-broadcast %s DIR", c.Name)
+		return nil, wrong("the name of a folder is missing: iris-broadcast %s DIR", c.Name)
 	case len(rest) == 1 && rest[0] == "":
-		return nil, wrong("the name of the folder is empty")
+		return nil, wrong("the folder's name is empty")
 	case len(rest) == 1:
 		to.dir = rest[0]
 	}
 	if to.store = to.config.Dir(); to.store == "" && (to.dir == "" || c.args == "DIR") {
-		return nil, fmt.Errorf("there is nothing on disk with -store %s; name a store with -store pebble:DIR",
+		return nil, fmt.Errorf("-store %s keeps nothing on disk; name a store with -store pebble:DIR",
 			to.config.Store)
 	}
 	return to, nil
 }
 
-// wrong is a usage error.
+// wrong returns a usage error.
 func wrong(format string, args ...any) error {
 	return config.UsageError{Err: fmt.Errorf(format, args...)}
 }
@@ -128,9 +128,9 @@ func (c *Command) usage(w io.Writer, flags *flag.FlagSet) {
 
 func (c *Command) line() string { return strings.TrimSpace("iris-broadcast " + c.Name + " " + c.args) }
 
-// Help tells of the commands, a line for each.
+// Help lists the commands, one line each.
 func Help(w io.Writer, all []*Command) {
-	fmt.Fprint(w, "\nBeside serving (each with -store, and -h for more):\n\n")
+	fmt.Fprint(w, "\nCommands (each takes -store, and -h for help):\n\n")
 	for _, c := range all {
 		fmt.Fprintf(w, "  %-12s %s\n", strings.TrimSpace(c.Name+" "+c.args), c.summary)
 	}

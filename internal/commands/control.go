@@ -14,10 +14,10 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// note is a line of an answer on the socket.
+// note is a line of the server's answer.
 type note struct {
-	Moment string `json:"moment,omitempty"` // the folder that was made
-	What   string `json:"what,omitempty"`   // what is under way
+	Moment string `json:"moment,omitempty"` // the snapshot's folder
+	What   string `json:"what,omitempty"`   // what is in progress
 	Done   int64  `json:"done,omitempty"`
 	Total  int64  `json:"total,omitempty"`
 	Before int64  `json:"before,omitempty"`
@@ -26,18 +26,17 @@ type note struct {
 	Error  string `json:"error,omitempty"`
 }
 
-// maxMoments is how many commands may read at once, each of a moment of its own.
+// maxMoments is how many commands may read snapshots at the same time.
 const maxMoments = 8
 
-// control answers on the socket of a store that this process has open.
+// control serves the socket of a store that this process has open.
 type control struct {
 	store   *pebble.Store
-	moments chan struct{} // a place for each
+	moments chan struct{} // a semaphore
 }
 
-// Answer answers the commands that want something of a store that this process has open, until stop is called. A store
-// that is not on disk has nothing to tell. Where there can be no socket the commands have to wait until the server
-// ends.
+// Answer serves commands that need something from a store this process has open, until stop is called. It does nothing
+// for a store that is not on disk. Without a socket, commands have to wait until the server stops.
 func Answer(store any) (stop func()) {
 	onDisk, ok := store.(*pebble.Store)
 	if !ok {
@@ -46,7 +45,7 @@ func Answer(store any) (stop func()) {
 	onDisk.ForgetAll()
 	listener, err := listen(onDisk.Dir())
 	if err != nil {
-		golog.Warnf("Backups and other commands are possible only while no server runs: %v", err)
+		golog.Warnf("Commands such as backup will not work while this server runs: %v", err)
 		return func() {}
 	}
 	c := &control{onDisk, make(chan struct{}, maxMoments)}
@@ -63,14 +62,14 @@ func Answer(store any) (stop func()) {
 	})
 	return func() {
 		cancel()
-		within, cut := context.WithTimeout(context.Background(), 5*time.Second) // a disk that hangs is not waited for
+		within, cut := context.WithTimeout(context.Background(), 5*time.Second) // or less than a hanging disk needs
 		defer cut()
 		_ = server.Shutdown(within)
 		serving.Wait()
 	}
 }
 
-// within ends requests with a context too.
+// within makes requests end with ctx too.
 func (c *control) within(ctx context.Context, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		both, cancel := context.WithCancel(r.Context())
@@ -80,13 +79,13 @@ func (c *control) within(ctx context.Context, next http.Handler) http.Handler {
 	})
 }
 
-// moment shows the store as it is now, for as long as the caller stays.
+// moment makes a snapshot of the store, for as long as the caller stays connected.
 func (c *control) moment(w http.ResponseWriter, r *http.Request) {
 	select {
 	case c.moments <- struct{}{}:
 		defer func() { <-c.moments }()
 	default:
-		tell(w, note{Error: "there are as many backups and other readers under way as may be; try again when one has ended"})
+		send(w, note{Error: "too many commands are reading the store; try again when one has finished"})
 		return
 	}
 	name, err := c.store.Moment()
@@ -94,33 +93,33 @@ func (c *control) moment(w http.ResponseWriter, r *http.Request) {
 		defer c.store.Forget(name)
 	}
 	if err != nil {
-		tell(w, note{Error: inWords(err)})
+		send(w, note{Error: inWords(err)})
 		return
 	}
-	tell(w, note{Moment: name})
+	send(w, note{Moment: name})
 	<-r.Context().Done()
 }
 
-// compact compacts the store, and tells how far it is.
+// compact compacts the store, and reports its progress.
 func (c *control) compact(w http.ResponseWriter, r *http.Request) {
 	before, after, err := c.store.Compact(r.Context(), func(what string, done, total int64) {
-		tell(w, note{What: what, Done: done, Total: total})
+		send(w, note{What: what, Done: done, Total: total})
 	})
 	if err != nil {
-		tell(w, note{Error: inWords(err)})
+		send(w, note{Error: inWords(err)})
 		return
 	}
-	tell(w, note{Before: before, After: after, End: true})
+	send(w, note{Before: before, After: after, End: true})
 }
 
 func inWords(err error) string {
-	if told, ok := errors.AsType[*stream.Error](err); ok {
-		return told.Detail
+	if shown, ok := errors.AsType[*stream.Error](err); ok {
+		return shown.Detail
 	}
 	return err.Error()
 }
 
-func tell(w http.ResponseWriter, n note) {
-	_ = json.NewEncoder(w).Encode(n) // one that has left is told nothing
+func send(w http.ResponseWriter, n note) {
+	_ = json.NewEncoder(w).Encode(n) // the caller may have left
 	_ = http.NewResponseController(w).Flush()
 }

@@ -16,16 +16,18 @@ import (
 
 // Export writes events as JSON lines.
 var Export = &Command{
-	Name: "export", summary: "write events to standard output, a line of JSON for each",
-	help: `The lines are as the list shows events: {"id","topic","type","time","data"}, in the log's order and as of one
-moment; a server that has the store open goes on. If events after -since are no longer there it writes what there
-is, and ends with 1. The comments' rows on the board are not in it, only the events about them; a backup has both.`,
+	Name: "export", summary: "write events to standard output, one line of JSON each",
+	help: `
+A line is an event: {"id","topic","type","time","data"}. The lines are in log order,
+of one snapshot; a running server keeps serving. If events after -since are missing, it writes the rest and
+exits with 1. Of the comment board it has only the events; a backup has the board itself too.`,
 	prepare: func(c *call, flags *flag.FlagSet) {
-		flags.Func("topic", "`TOPIC` or pattern such as sensors/*; may be given again (all)", func(value string) error {
-			c.topics = append(c.topics, value)
-			return nil
-		})
-		flags.StringVar(&c.since, "since", "all", "what came after an `ID`, or in a time such as 10m; or all")
+		flags.Func("topic", "`TOPIC` or pattern such as sensors/*; may be repeated (default all)",
+			func(value string) error {
+				c.topics = append(c.topics, value)
+				return nil
+			})
+		flags.StringVar(&c.since, "since", "all", "events after an `ID`, or of a period such as 10m, or all")
 	},
 	run: func(ctx context.Context, c *call) error {
 		query, err := c.query()
@@ -40,14 +42,14 @@ is, and ends with 1. The comments' rows on the board are not in it, only the eve
 		})
 		err = errors.Join(err, out.Flush())
 		if err == nil && gap != nil {
-			err = fmt.Errorf("not all that came after %s is there any more: %v; this began at %v",
+			err = fmt.Errorf("some events after %s are missing: %v; the export begins at %v",
 				c.since, gap.Topics, gap.Oldest)
 		}
 		return err
 	},
 }
 
-// query is what of the log is wanted.
+// query selects the requested part of the log.
 func (c *call) query() (q stream.Query, err error) {
 	if len(c.topics) > 0 {
 		if q.Topics, err = stream.ParseSelection(c.topics); err != nil {
@@ -61,10 +63,10 @@ func (c *call) query() (q stream.Query, err error) {
 	return start.List(q.Topics, stream.MaxPage), nil
 }
 
-// exportBytes is about how much of the events is held at a time.
+// exportBytes is roughly how many bytes of events are in memory at a time.
 const exportBytes = 1 << 20
 
-// export writes all events that a query takes. It gives the gap that is before them.
+// export writes all events that a query selects, and returns the gap before them, if any.
 func export(ctx context.Context, store *pebble.Folder, q stream.Query, to io.Writer) (gap *stream.Gap, err error) {
 	q.Bytes = exportBytes
 	for {

@@ -15,17 +15,18 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Import reads what Export has written.
+// Import reads what Export wrote.
 var Import = &Command{
 	Name: "import", summary: "read events from standard input, as export writes them, into an empty store",
-	help: `Ids are kept, and have to rise from line to line; new events get higher ones. It is all or nothing: a line that
-cannot be an event ends it, and nothing is changed. The server must have ended, and the store must have no events
-yet. What -keep-events and the like bound goes at the server's next start. Clients that come back with a position
-of before are told of a gap.`,
+	help: `
+Ids are kept, and must rise from line to line; new events get higher ones. It is all or nothing: if any line
+is not an event, nothing changes. The server must be stopped, and the store must have no events yet.
+-keep-events and the like apply from the server's next start on. Clients that return with an older position
+get a gap.`,
 	run: func(ctx context.Context, c *call) error {
 		lines := &lines{from: bufio.NewReaderSize(c.In, 64<<10), now: time.Now()}
 		shown := c.progress()
-		lines.tell = shown.show
+		lines.progress = shown.show
 		sum, err := pebble.Import(ctx, c.store, lines.next, shown.show)
 		shown.end()
 		if err != nil {
@@ -36,23 +37,23 @@ of before are told of a gap.`,
 	},
 }
 
-// longest is how long a line may be: the longest data, with each byte escaped.
+// longest is the longest line, in bytes: the longest data, with each byte escaped.
 const longest = 6*64<<20 + 4<<10
 
-// ahead is how far in the future an event's time may be, for clocks that differ.
+// ahead is how far in the future an event's time may be, since clocks differ.
 const ahead = 24 * time.Hour
 
-// lines are events as lines of JSON.
+// lines reads events from lines of JSON.
 type lines struct {
-	from *bufio.Reader
-	now  time.Time
-	tell pebble.Progress
-	n    int   // of the line
-	read int64 // bytes
-	last stream.ID
+	from     *bufio.Reader
+	now      time.Time
+	progress pebble.Progress
+	n        int   // the line's number
+	read     int64 // bytes
+	last     stream.ID
 }
 
-// next is the next event, or io.EOF. Empty lines are passed.
+// next returns the next event, or io.EOF. It skips empty lines.
 func (l *lines) next() (e stream.Event, err error) {
 	for {
 		line, err := l.line()
@@ -66,14 +67,13 @@ func (l *lines) next() (e stream.Event, err error) {
 			err = l.fits(e)
 		}
 		if err != nil {
-			return e, fmt.Errorf("line %d: %w; nothing is changed", l.n, err)
+			return e, fmt.Errorf("line %d: %w; nothing has changed", l.n, err)
 		}
 		l.last = e.ID
 		return e, nil
 	}
 }
 
-// line reads a line.
 func (l *lines) line() (line []byte, err error) {
 	l.n++
 	for {
@@ -82,31 +82,31 @@ func (l *lines) line() (line []byte, err error) {
 		l.read += int64(len(part))
 		switch {
 		case len(line) > longest:
-			return nil, fmt.Errorf("line %d is too long; nothing is changed", l.n)
+			return nil, fmt.Errorf("line %d is too long; nothing has changed", l.n)
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case errors.Is(err, io.EOF) && len(line) > 0, err == nil:
-			l.tell("reading", l.read, 0)
+			l.progress("reading", l.read, 0)
 			return line, nil
 		}
 		return nil, err
 	}
 }
 
-// fits says whether an event may follow those before.
+// fits checks that an event may follow the ones before.
 func (l *lines) fits(e stream.Event) error {
 	switch {
 	case e.Topic.Internal():
-		return fmt.Errorf("%v is a topic of the server's own, which no store keeps", e.Topic)
+		return fmt.Errorf("%v is one of the server's own topics, which no store keeps", e.Topic)
 	case !l.last.Less(e.ID):
-		return fmt.Errorf("the id %v is not above %v, that of the line before; sort the lines by id", e.ID, l.last)
+		return fmt.Errorf("the id %v is not above %v, the previous one; sort the lines by id", e.ID, l.last)
 	case e.ID.Time().After(l.now.Add(ahead)):
-		return fmt.Errorf("the id %v is of %v, which is to come", e.ID, e.ID.Time().Format(time.RFC3339))
+		return fmt.Errorf("the id %v is of %v, in the future", e.ID, e.ID.Time().Format(time.RFC3339))
 	}
 	return nil
 }
 
-// parseLine reads an event as stream.Event shows it. The time is in the ID too, and may be left out.
+// parseLine parses an event as stream.Event encodes it. The time may be left out: the ID has it.
 func parseLine(line []byte) (e stream.Event, err error) {
 	var text struct {
 		ID, Topic, Type, Time string
@@ -136,7 +136,7 @@ func parseLine(line []byte) (e stream.Event, err error) {
 	}
 	at, err := time.Parse(time.RFC3339, text.Time)
 	if text.Time != "" && (err != nil || !at.Equal(e.ID.Time())) {
-		return e, fmt.Errorf("the time %q is not that of the id %v", text.Time, e.ID)
+		return e, fmt.Errorf("the time %q does not match the id %v", text.Time, e.ID)
 	}
 	return e, nil
 }

@@ -4,5 +4,5 @@ package commands
 
 import "syscall"
 
-// ownerOnly does nothing here; the file is made its owner's once it is there.
+// ownerOnly does nothing here; listen restricts the file once it exists.
 func ownerOnly(syscall.RawConn) error { return nil }

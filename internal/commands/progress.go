@@ -10,21 +10,21 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// How often progress is shown: on a terminal in one line that changes, elsewhere in lines that stay.
+// How often progress is shown: on a terminal in place, elsewhere as a new line.
 const (
 	redrawEvery = 100 * time.Millisecond
 	lineEvery   = 5 * time.Second
 )
 
-// progress shows how far a command is.
+// progress shows how far a command has come.
 type progress struct {
 	to       io.Writer
 	terminal bool
-	quiet    bool // without a terminal it says nothing
+	quiet    bool // shows nothing unless on a terminal
 
 	mu    sync.Mutex
 	shown time.Time
-	width int // of the line that is there
+	width int // of the line on the terminal
 }
 
 func (c *call) progress() *progress {
@@ -60,7 +60,7 @@ func (p *progress) show(what string, done, total int64) {
 	p.width = len(line)
 }
 
-// end takes the line away.
+// end clears the line.
 func (p *progress) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

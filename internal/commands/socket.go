@@ -11,13 +11,13 @@ import (
 	"syscall"
 )
 
-// socketName is the socket, in the store's folder, through which a server is asked.
+// socketName is the server's socket in the store's folder.
 const socketName = "CONTROL"
 
-// maxPath is how long a socket's path may be on every system that has them.
+// maxPath is a path length, in bytes, that every system with sockets accepts.
 const maxPath = 100
 
-// path gives the socket's path, short enough for the system as long as the folder is open.
+// path returns the socket's path, short enough as long as folder stays open.
 func path(folder *os.File) (string, error) {
 	path, err := filepath.Abs(filepath.Join(folder.Name(), socketName))
 	switch {
@@ -26,11 +26,11 @@ func path(folder *os.File) (string, error) {
 	case runtime.GOOS == "linux":
 		return fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), socketName), nil
 	}
-	return "", fmt.Errorf("the path %s is too long for a socket; this system takes %d bytes", path, maxPath)
+	return "", fmt.Errorf("the path %s is too long for a socket; the limit is %d bytes", path, maxPath)
 }
 
-// listen makes the socket, for the owner of the store alone. One that is there already was left by a server that was
-// killed: the caller has the store.
+// listen creates the socket, for the store's owner only. The caller has the store, so a socket that is there already
+// was left by a killed server.
 func listen(dir string) (listener net.Listener, err error) {
 	folder, err := os.Open(dir)
 	if err != nil {
@@ -65,7 +65,7 @@ func listen(dir string) (listener net.Listener, err error) {
 	return &removing{Listener: listener, inside: inside}, nil
 }
 
-// removing is a listener that takes its socket's file away, also from a folder that was moved, and no other one's.
+// removing is a listener that removes its socket's file on Close, and no other, even if the folder was moved.
 type removing struct {
 	net.Listener
 	inside *os.Root
@@ -80,7 +80,7 @@ func (r *removing) Close() error {
 	return r.Listener.Close()
 }
 
-// dial reaches the server that has a store open.
+// dial connects to the server that has a store open.
 func dial(ctx context.Context, dir string) (net.Conn, error) {
 	folder, err := os.Open(dir)
 	if err != nil {

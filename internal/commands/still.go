@@ -15,20 +15,21 @@ import (
 	"iris-broadcast/internal/pebble"
 )
 
-var errServerEnded = errors.New("the server ended meanwhile; run this again")
+var errServerEnded = errors.New("the server stopped meanwhile; run this again")
 
-// asking is a request to the server that has a store open.
+// asking is a request in progress to the server that has a store open.
 type asking struct {
 	answer *http.Response
 	lines  *bufio.Scanner
 }
 
-// ask asks the server that has a store open; it returns nil if there is none.
+// ask sends a request to the server that has a store open; it returns nil if there is none.
 func ask(ctx context.Context, dir, path string) (*asking, error) {
 	conn, err := dial(ctx, dir)
 	switch {
 	case errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("the server of the store %s answers its owner and root alone; run this as one of them", dir)
+		return nil, fmt.Errorf("the server of the store %s answers only its owner and root; run this as one of them",
+			dir)
 	case err != nil:
 		return nil, ctx.Err()
 	}
@@ -47,12 +48,12 @@ func ask(ctx context.Context, dir, path string) (*asking, error) {
 	}
 	if answer.StatusCode != http.StatusOK {
 		answer.Body.Close()
-		return nil, fmt.Errorf("the server of the store %s is of another version; use its own program", dir)
+		return nil, fmt.Errorf("the server of the store %s is another version; use that version of this program", dir)
 	}
 	return &asking{answer, bufio.NewScanner(answer.Body)}, nil
 }
 
-// next is what the server says next.
+// next returns the server's next line.
 func (a *asking) next() (n note, err error) {
 	if !a.lines.Scan() || json.Unmarshal(a.lines.Bytes(), &n) != nil {
 		return n, errServerEnded
@@ -65,14 +66,14 @@ func (a *asking) next() (n note, err error) {
 
 func (a *asking) close() { _ = a.answer.Body.Close() }
 
-// still is a folder with a store that nobody changes.
+// still is a store's folder that nobody changes until ctx ends.
 type still struct {
-	ctx    context.Context // ends when it can change, or go
+	ctx    context.Context // ends when the folder may change or vanish
 	folder string
 	done   func()
 }
 
-// read has do read a store as one that nobody changes. ctx ends when it can change, or go.
+// read opens a store that nobody changes and runs do with it; see still.
 func read(ctx context.Context, dir string, do func(ctx context.Context, store *pebble.Folder) error) error {
 	of, err := hold(ctx, dir)
 	if err != nil {
@@ -86,7 +87,7 @@ func read(ctx context.Context, dir string, do func(ctx context.Context, store *p
 	return of.failed(err)
 }
 
-// failed says why something with it has failed.
+// failed is the cause of err: the end of the server, if that is what it was.
 func (s *still) failed(err error) error {
 	if cause := context.Cause(s.ctx); err != nil && errors.Is(cause, errServerEnded) {
 		return cause
@@ -94,8 +95,8 @@ func (s *still) failed(err error) error {
 	return err
 }
 
-// hold gives the store in a folder as one that nobody changes: a moment of it, if a server has it open, else the store
-// itself, which no server can open meanwhile.
+// hold returns a store that nobody changes: a snapshot if a server has it open, else the store itself, locked so that
+// no server opens it.
 func hold(ctx context.Context, dir string) (*still, error) {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no store %s; name another one", dir)
@@ -114,7 +115,7 @@ func hold(ctx context.Context, dir string) (*still, error) {
 	}
 	inside, cancel := context.WithCancelCause(ctx)
 	go func() {
-		_, _ = server.next() // it says nothing more, but may end
+		_, _ = server.next() // it sends nothing more, but may stop
 		cancel(errServerEnded)
 	}()
 	return &still{inside, filepath.Join(dir, first.Moment), func() {
@@ -123,8 +124,8 @@ func hold(ctx context.Context, dir string) (*still, error) {
 	}}, nil
 }
 
-// lock holds a store that no server has open. One that never was opened, such as a backup, or on a disk that cannot be
-// written, is left as it is.
+// lock holds a store that no server has open. It needs no lock, and leaves everything as it is, if the store was never
+// opened, as a backup, or is on a read-only disk.
 func lock(ctx context.Context, dir string) (*still, error) {
 	free := func() {}
 	if _, err := os.Stat(filepath.Join(dir, "LOCK")); err == nil {
@@ -133,8 +134,8 @@ func lock(ctx context.Context, dir string) (*still, error) {
 		case err == nil:
 			free = unlock
 		case errors.Is(err, pebble.InUse):
-			return nil, fmt.Errorf("%w, which does not answer on its socket %s; if it has just been started, try again, else end it",
-				err, filepath.Join(dir, socketName))
+			return nil, fmt.Errorf("%w, which does not answer on its socket %s; try again if it has just started, "+
+				"else stop it", err, filepath.Join(dir, socketName))
 		case !errors.Is(err, syscall.EROFS):
 			return nil, err
 		}

@@ -17,11 +17,12 @@ import (
 
 // Topics lists the topics.
 var Topics = &Command{
-	Name: "topics", summary: "list the topics that the store has events of",
-	help: `By name: how many events, how many bytes they count for against -keep-bytes, and the time of the newest. With
--json a line of {"topic","events","bytes","newest"} for each, where newest is an id.`,
+	Name: "topics", summary: "list the topics in the store",
+	help: `
+By name, with the number of events, their bytes as -keep-bytes counts them, and the time of the newest. With
+-json, one line of {"topic","events","bytes","newest"} each, where newest is an id.`,
 	prepare: func(c *call, flags *flag.FlagSet) {
-		flags.BoolVar(&c.json, "json", false, "lines of JSON in place of a table")
+		flags.BoolVar(&c.json, "json", false, "print lines of JSON instead of a table")
 	},
 	run: func(ctx context.Context, c *call) error {
 		out := bufio.NewWriter(c.Out)
@@ -39,7 +40,8 @@ func table(out *bufio.Writer, store *pebble.Folder) error {
 	columns := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprint(columns, "TOPIC\tEVENTS\tBYTES\tNEWEST\n")
 	for a := range store.Topics() {
-		fmt.Fprintf(columns, "%v\t%s\t%s\t%s\n", a.Topic, humanize.Comma(int64(a.Count)), humanize.IBytes(uint64(a.Bytes)),
+		fmt.Fprintf(columns, "%v\t%s\t%s\t%s\n", a.Topic, humanize.Comma(int64(a.Count)),
+			humanize.IBytes(uint64(a.Bytes)),
 			a.Newest.Time().Format(time.RFC3339))
 	}
 	return columns.Flush()
@@ -56,7 +58,7 @@ func jsonLines(out *bufio.Writer, store *pebble.Folder) error {
 		if err != nil {
 			return err
 		}
-		_, _ = out.Write(append(line, '\n')) // Flush tells
+		_, _ = out.Write(append(line, '\n')) // Flush returns the error
 	}
 	return nil
 }

@@ -8,14 +8,14 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// row is a comment, and who likes it.
+// row is a comment and the visitors who like it.
 type row struct {
 	board.Comment
 	likers map[board.Visitor]bool
 }
 
-// Add implements board.Store.
-func (s *Store) Add(ctx context.Context, c board.Comment) error {
+// AddComment implements board.Store.
+func (s *Store) AddComment(ctx context.Context, c board.Comment) error {
 	return s.change(ctx, func() error {
 		if err := s.append([]stream.Event{board.Commented(c)}); err != nil {
 			return err
@@ -68,7 +68,7 @@ func (s *Store) List(_ context.Context, visitor board.Visitor, limit, offset int
 	return list, nil
 }
 
-// place is where r stands, or would stand, among the ranked.
+// place is the index of r, or where it belongs, among the ranked.
 func (s *Store) place(r *row) (int, bool) {
 	return slices.BinarySearchFunc(s.ranked, r, func(a, b *row) int { return board.Compare(a.Comment, b.Comment) })
 }

@@ -2,7 +2,7 @@ package memory
 
 import "iris-broadcast/internal/stream"
 
-// Forward implements stream.Reader. The store is locked as long as its cursors are used.
+// Forward implements stream.Reader. The caller holds the lock while it uses the cursor.
 func (s *Store) Forward(a *stream.Account, after stream.ID) stream.Cursor {
 	c := &cursor{step: 1}
 	if a == nil {
@@ -40,7 +40,7 @@ func (s *Store) Backward(a *stream.Account, from stream.ID) stream.Cursor {
 	return c
 }
 
-// cursor goes over the entries of a topic, or over the blocks of all.
+// cursor walks the entries of a topic, or the blocks of all topics.
 type cursor struct {
 	entries []*entry
 	at      int

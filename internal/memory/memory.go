@@ -1,4 +1,4 @@
-// Package memory is the store that lives and dies with the process: a stream.Log and a board.Store.
+// Package memory is the store that lasts as long as the process: a stream.Log and a board.Store.
 package memory
 
 import (
@@ -10,33 +10,34 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Store is a stream.Log and a board.Store in memory. See New.
+// Store is a stream.Log and a board.Store in memory. New makes one. It is safe for concurrent use.
 type Store struct {
 	keep stream.Retention // set by New, then read-only
 	feed stream.Feed
 
-	mu     sync.RWMutex // guards everything below; held for memory's work alone
+	mu     sync.RWMutex // guards the fields below
 	ledger *stream.Ledger
 	topics map[stream.Topic]*queue
 	order  order
-	swept  stream.ID // age and bytes have left nothing up to here that they bound
-	due    time.Time // until then nothing that is kept is too old
+	swept  stream.ID // the age and byte limits have been applied up to here
+	due    time.Time // no stored event expires before
 
 	comments map[string]*row
 	ranked   []*row // by likes, then newest first
 }
 
-// entry is an event that is kept, or was.
+// entry is an event, stored or just removed.
 type entry struct {
 	stream.Event
-	block *block // where it stands in the order; nil once it has been removed
+	block *block // its block in the order; nil once it has been removed
 }
 
-// New returns an empty store, whose head and floor are the moment of its start: what came before is not known.
+// New returns an empty store. Its head and floor are the current time: nothing is known about earlier positions.
 func New(keep stream.Retention) *Store {
 	start := stream.IDAt(time.Now())
 	return &Store{
-		keep: keep, ledger: stream.NewLedger(keep, start, start), topics: map[stream.Topic]*queue{}, comments: map[string]*row{}}
+		keep: keep, ledger: stream.NewLedger(keep, start, start), topics: map[stream.Topic]*queue{},
+		comments: map[string]*row{}}
 }
 
 // Append implements stream.Log.
@@ -48,7 +49,7 @@ func (s *Store) Append(ctx context.Context, events ...stream.Event) ([]stream.ID
 	return stream.IDs(logged), nil
 }
 
-// change has do change the store, alone, and then lets the followers catch up.
+// change runs do with the lock held, then waits for followers that are far behind.
 func (s *Store) change(ctx context.Context, do func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -62,10 +63,10 @@ func (s *Store) change(ctx context.Context, do func() error) error {
 	return err
 }
 
-// append gives events their IDs and keeps them, all or none.
+// append assigns IDs and stores the events, all or none.
 func (s *Store) append(events []stream.Event) error {
 	now := time.Now()
-	s.trim(now, portion) // what is too old makes place for new topics
+	s.trim(now, portion) // expired events make room for new topics
 	if err := s.ledger.Admit(events...); err != nil {
 		return err
 	}
@@ -89,17 +90,18 @@ func (s *Store) queue(t stream.Topic) *queue {
 	return q
 }
 
-// portion is how many events are looked at to be removed, beyond twice those that come: so few that nobody notices.
+// portion is how many events an append examines for removal besides two for each that it adds: few enough to go
+// unnoticed.
 const portion = 1024
 
-// trim removes what is over: of each topic, and then the oldest of all. It looks at that many events at most.
+// trim applies the limits: first each topic's, then age and bytes. It looks at up to most events.
 func (s *Store) trim(now time.Time, most int) {
 	for a, _ := s.ledger.Crowded(); a != nil && most > 0; a, _ = s.ledger.Crowded() {
 		s.remove(a, s.topics[a.Topic].entries[0])
 		most--
 	}
 	for ; most > 0 && (s.ledger.Over() || !now.Before(s.due)); most-- {
-		c := s.Forward(nil, s.swept).(*cursor) // anew each time: a removal may rearrange the blocks
+		c := s.Forward(nil, s.swept).(*cursor) // a new one each time: a removal may rearrange the blocks
 		if !c.Next() {
 			s.due = now.Add(s.keep.Age)
 			return
@@ -125,7 +127,7 @@ func (s *Store) remove(a *stream.Account, e *entry) {
 	if s.ledger.Remove(a, e.ID, stream.Size(e.Event)) {
 		delete(s.topics, a.Topic)
 	}
-	e.Data = "" // the arrays that hold the entry live on; the data need not
+	e.Data = "" // arrays still hold the entry; free its data
 }
 
 // Head implements stream.Log.
@@ -135,16 +137,16 @@ func (s *Store) Head(context.Context) (stream.ID, error) {
 	return s.ledger.Head(), nil
 }
 
-// Ready implements stream.Log: memory always is.
+// Ready implements stream.Log. Memory always is.
 func (s *Store) Ready(context.Context) error { return nil }
 
-// Size is what the store takes on the disk: nothing.
+// Size is how many bytes the store occupies on disk: none.
 func (s *Store) Size() float64 { return 0 }
 
-// Damage is what was damaged on the disk: nothing.
+// Damage is what was found damaged on disk: nothing.
 func (s *Store) Damage() []string { return nil }
 
-// Close ends the store, for which there is nothing to do.
+// Close does nothing.
 func (s *Store) Close() error { return nil }
 
 // Page implements stream.Log.
@@ -155,7 +157,7 @@ func (s *Store) Page(ctx context.Context, q stream.Query) (stream.Page, error) {
 	return s.ledger.Plan(q, s.ledger.Head()).Read(s)
 }
 
-// expire removes what has become too old while nobody published.
+// expire removes events that expired while nobody published.
 func (s *Store) expire(now time.Time) {
 	s.mu.RLock()
 	due := !now.Before(s.due)

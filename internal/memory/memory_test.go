@@ -76,7 +76,8 @@ func TestMemoryBeginsAtTheMomentOfItsStart(t *testing.T) {
 			t.Errorf("head %v, want %v", head, start)
 		}
 		all := stream.Select(stream.MustTopic("any"))
-		if page, _ := log.Page(t.Context(), stream.Query{Topics: all, After: start.Before(), Limit: 1}); page.Gap == nil {
+		if page, _ := log.Page(t.Context(),
+			stream.Query{Topics: all, After: start.Before(), Limit: 1}); page.Gap == nil {
 			t.Error("what came before the start cannot be known, and no gap says so")
 		}
 		ids, _ := log.Append(t.Context(), stream.Event{Topic: stream.MustTopic("any"), Data: strings.Repeat("x", 9)})

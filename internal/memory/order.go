@@ -6,11 +6,10 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// blockSize is how many entries a block of the order has at most.
+// blockSize is how many entries a block has at most.
 const blockSize = 512
 
-// order is all entries in the log's order, in blocks. Those that were removed stay where they are until most of their
-// block is gone.
+// order is all entries in log order, in blocks. Removed ones stay until most of their block is dead.
 type order struct{ blocks []*block }
 
 type block struct {
@@ -28,8 +27,8 @@ func (o *order) push(e *entry) {
 	b.entries, b.live, e.block = append(b.entries, e), b.live+1, b
 }
 
-// remove takes an entry out. A block of which a quarter is left is packed, and joins the one before it if that has
-// room, so that there are never many more blocks, or dead entries, than what is kept needs.
+// remove removes an entry. A block that is only a quarter live is packed, and joins the one before it if that has room:
+// blocks and dead entries stay proportional to what is stored.
 func (o *order) remove(e *entry) {
 	b := e.block
 	e.block = nil
@@ -56,7 +55,7 @@ func (o *order) remove(e *entry) {
 	o.blocks = slices.Delete(o.blocks, at, at+1)
 }
 
-// find is the block whose entries end at that ID or after it.
+// find is the index of the first block that ends at that ID or after it.
 func (o *order) find(id stream.ID) int {
 	at, _ := slices.BinarySearchFunc(o.blocks, id, func(b *block, id stream.ID) int {
 		return b.entries[len(b.entries)-1].ID.Compare(id)
@@ -64,15 +63,15 @@ func (o *order) find(id stream.ID) int {
 	return at
 }
 
-// search is where the first entry is that is not before id.
+// search is the index of the first entry that is not before id.
 func search(entries []*entry, id stream.ID) (int, bool) {
 	return slices.BinarySearchFunc(entries, id, func(e *entry, id stream.ID) int { return e.ID.Compare(id) })
 }
 
-// queue is what is kept of one topic, oldest first.
+// queue is the entries of one topic, oldest first.
 type queue struct {
 	entries []*entry
-	gone    int // how many were removed from the front of the array behind entries
+	gone    int // removed from the front since the array was last copied
 }
 
 func (q *queue) push(e *entry) { q.entries = append(q.entries, e) }

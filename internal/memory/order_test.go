@@ -22,7 +22,8 @@ func TestTheOrderHasWhatTheTopicsHave(t *testing.T) {
 		if i%40 == 0 {
 			topic = fmt.Sprint("rarely/", i)
 		}
-		if _, err := s.Append(t.Context(), stream.Event{Topic: stream.MustTopic(topic), Data: fmt.Sprint(i)}); err != nil {
+		if _, err := s.Append(t.Context(),
+			stream.Event{Topic: stream.MustTopic(topic), Data: fmt.Sprint(i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -48,6 +49,7 @@ func TestTheOrderHasWhatTheTopicsHave(t *testing.T) {
 		t.Errorf("the order has %d entries and counts %d, the topics have %d", len(got), live, len(want))
 	}
 	if most := 4*live/blockSize + 16; len(s.order.blocks) > most || entries > 4*live+2*blockSize {
-		t.Errorf("%d entries of which %d live are in %d blocks, want at most %d", entries, live, len(s.order.blocks), most)
+		t.Errorf("%d entries of which %d live are in %d blocks, want at most %d", entries, live, len(s.order.blocks),
+			most)
 	}
 }

@@ -9,14 +9,13 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Status is the server as its own page shows it: what is now, what came in the time since the status before, and sums since
-// the start.
+// Status is what the status page shows: current values, rates since the previous Status, and totals since the start.
 type Status struct {
 	Streams    int     `json:"streams"`
 	Events     float64 `json:"events_per_second"`
 	Deliveries float64 `json:"deliveries_per_second"`
 
-	// From append to write, in milliseconds; nil if nothing was written.
+	// From append to write, in milliseconds; nil if nothing was delivered.
 	DelayP99 *float64 `json:"delay_p99_ms"`
 	DelayP90 *float64 `json:"delay_p90_ms"`
 	DelayP50 *float64 `json:"delay_p50_ms"`
@@ -29,27 +28,27 @@ type Status struct {
 	TurnedAway int `json:"turned_away"`
 	Gaps       int `json:"gaps"`
 
-	Memory float64 `json:"memory_mib"` // that Go holds
+	Memory float64 `json:"memory_mib"` // held by the Go runtime
 	Store  float64 `json:"store_mib"`
 }
 
-// Watch makes one Status after the other.
+// Watch computes one Status after the other. It is for one goroutine.
 type Watch struct {
 	metrics *Metrics
-	at      time.Time // of the figures below
+	at      time.Time // when the figures below were read
 
 	events, deliveries, bytes float64
 	delays                    *dto.Histogram
 }
 
-// NewWatch returns a Watch whose first Status is of the time from now on.
+// NewWatch returns a Watch whose first Status covers the time from now on.
 func NewWatch(m *Metrics) *Watch {
 	w := &Watch{metrics: m}
 	w.Status(time.Now(), 0, 0)
 	return w
 }
 
-// Status is what has changed until now. A store's size is in bytes.
+// Status returns the Status at now. store is in bytes.
 func (w *Watch) Status(now time.Time, streams int, store float64) Status {
 	m := w.metrics
 	ended := func(reason Reason) int { return int(count(m.ended[reason])) }
@@ -75,9 +74,9 @@ func (w *Watch) Status(now time.Time, streams int, store float64) Status {
 	}
 }
 
-// percentile is, in milliseconds, below what that share of the observations lies that came between two readings of a
-// histogram, as the straight line through its bucket has it; above the last bucket it is that one's bound. It is nil if
-// there were none.
+// percentile estimates, in milliseconds, a quantile of the observations between two readings of a histogram. It
+// interpolates linearly within a bucket; above the last bucket it is that bucket's bound. It is nil without
+// observations.
 func percentile(before, after *dto.Histogram, share float64) *float64 {
 	all := after.GetSampleCount() - before.GetSampleCount()
 	if all == 0 {
@@ -100,14 +99,14 @@ func percentile(before, after *dto.Histogram, share float64) *float64 {
 	return &ms
 }
 
-// memory is how many bytes Go has from the system.
+// memory is how many bytes the Go runtime holds.
 func memory() float64 {
 	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	metrics.Read(samples)
 	return float64(samples[0].Value.Uint64() - samples[1].Value.Uint64())
 }
 
-// Round is a figure as a status has it: three digits, and all of those before the point.
+// Round rounds to three significant digits, but never before the decimal point.
 func Round(x float64) float64 {
 	switch {
 	case x < 10:
@@ -124,7 +123,7 @@ func count(c prometheus.Counter) float64 { return read(c).GetCounter().GetValue(
 func read(metric prometheus.Metric) *dto.Metric {
 	var figures dto.Metric
 	if err := metric.Write(&figures); err != nil {
-		panic(err) // only of labels that are no UTF-8
+		panic(err) // only for labels that are not UTF-8
 	}
 	return &figures
 }

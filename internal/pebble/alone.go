@@ -11,8 +11,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// alone is a database that a command works on while no server runs. Pebble would try again and again what the disk
-// refuses; here the first failure ends the work. What is on the disk is then as after a crash.
+// alone is a database that a command works on while no server runs. Pebble would retry forever what the disk refuses;
+// here the first failure ends the work, and the disk is left as after a crash.
 type alone struct {
 	db     *lsm.DB
 	failed chan error
@@ -31,20 +31,18 @@ func openAlone(dir string, change func(*lsm.Options)) (*alone, error) {
 		damaged: func(keySpan) { fail(errDamaged) },
 		fatal:   fail,
 	})
-	tell := o.EventListener.BackgroundError
+	report := o.EventListener.BackgroundError
 	o.EventListener.BackgroundError = func(err error) {
-		fail(err) // with what it wraps
-		tell(err)
+		fail(err) // itself, not just its text
+		report(err)
 	}
 	change(o)
-	err := guarded(func() (err error) {
-		a.db, err = lsm.Open(dir, o)
-		return err
-	})
+	var err error
+	a.db, err = openDatabase(dir, o)
 	return a, err
 }
 
-// do does some work, and gives up when the disk does, or with the context.
+// do runs work, and stops waiting for it if the disk fails or ctx ends.
 func (a *alone) do(ctx context.Context, work func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- guarded(work) }()
@@ -58,11 +56,11 @@ func (a *alone) do(ctx context.Context, work func() error) error {
 	}
 }
 
-// compactAtOnce is how much of a store is compacted in one step: what the disk needs to have room for.
+// compactAtOnce is how many bytes are compacted in one step; the disk needs space for that.
 const compactAtOnce = 64 << 20
 
-// Compact writes the store anew without what was removed from it, some of it at a time, and gives the bytes of its
-// tables before and after. Publishers and readers go on.
+// Compact rewrites the store without what was removed from it, part by part, and returns the size of its tables in
+// bytes before and after. Publishing and reading continue meanwhile.
 func (s *Store) Compact(ctx context.Context, progress Progress) (before, after int64, err error) {
 	if err := s.writable(); err != nil {
 		return 0, 0, err
@@ -79,7 +77,7 @@ func (s *Store) Compact(ctx context.Context, progress Progress) (before, after i
 
 // CompactFolder compacts a store that no server has open. The error is a sentence.
 func CompactFolder(ctx context.Context, dir string, progress Progress) (before, after int64, err error) {
-	s, err := look(vfs.Default, dir) // says whether it is one of ours
+	s, err := look(vfs.Default, dir) // checks that it is one of ours
 	if err != nil {
 		return 0, 0, err
 	}
@@ -101,7 +99,7 @@ func CompactFolder(ctx context.Context, dir string, progress Progress) (before, 
 	case err == nil:
 		err = ownFolder(dir)
 	case noSpace(err):
-		err = fmt.Errorf("there was no room to go on in %s; nothing is lost, make some and try again (%w)", dir, err)
+		err = fmt.Errorf("the disk of %s is full; nothing is lost, free some space and try again (%w)", dir, err)
 	case isDamage(err):
 		err = explain(dir, err)
 	}
@@ -139,13 +137,12 @@ func compact(ctx context.Context, db *lsm.DB, progress Progress) (before, after 
 	return before, after, err
 }
 
-// tablesOf are all tables, in the order of their first keys, and their bytes.
-func tablesOf(db *lsm.DB) (tables []lsm.SSTableInfo, total int64, err error) {
-	levels, err := db.SSTables()
-	for _, level := range levels {
-		for _, table := range level {
-			tables, total = append(tables, table), total+int64(table.Size)
-		}
+// tablesOf returns all tables, ordered by their first keys, and their total size in bytes.
+func tablesOf(db *lsm.DB, among ...lsm.SSTablesOption) (tables []lsm.SSTableInfo, total int64, err error) {
+	levels, err := db.SSTables(among...)
+	tables = slices.Concat(levels...)
+	for _, table := range tables {
+		total += int64(table.Size)
 	}
 	slices.SortFunc(tables, func(a, b lsm.SSTableInfo) int {
 		return bytes.Compare(a.Smallest.UserKey, b.Smallest.UserKey)

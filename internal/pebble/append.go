@@ -12,22 +12,21 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// commit is one change on its way to the disk.
+// commit is a change on its way to the disk.
 type commit struct {
 	batch   *lsm.Batch
 	now     time.Time
 	events  []stream.Event    // with their IDs
-	touched []*stream.Account // of which the record changes
-	removed int               // how many events go
-	forgot  bool              // a topic is gone
-	key     []byte            // to make keys in
-	value   []byte            // to make values in
+	touched []*stream.Account // whose records change
+	removed int               // how many events it removes
+	forgot  bool              // a topic has lost its last event
+	scratch
 
-	durable chan struct{} // closed when it is, or err says why that is not known
+	durable chan struct{} // closed when it is, or when err says why that is unknown
 	err     error
 }
 
-// change has prepare change rows of its own and say which events tell of it, and makes all of that durable, or nothing.
+// change lets prepare write rows of its own and return the events about them, then makes all of it durable, or nothing.
 // It returns the events with their IDs.
 func (s *Store) change(ctx context.Context, prepare func(*lsm.Batch) ([]stream.Event, error)) ([]stream.Event, error) {
 	if err := ctx.Err(); err != nil {
@@ -37,7 +36,8 @@ func (s *Store) change(ctx context.Context, prepare func(*lsm.Batch) ([]stream.E
 		return nil, err
 	}
 	c, err := s.apply(ctx, prepare)
-	for err != nil && stream.AsError(err).Code == stream.Full && s.tidy() { // topics of which all is too old make place
+	// Forgetting expired topics makes room for new ones.
+	for err != nil && stream.AsError(err).Code == stream.Full && s.tidy() {
 		c, err = s.apply(ctx, prepare)
 	}
 	if err != nil || c == nil {
@@ -57,7 +57,7 @@ func (s *Store) change(ctx context.Context, prepare func(*lsm.Batch) ([]stream.E
 	return c.events, nil
 }
 
-// apply gives events their IDs and hands them to Pebble, in that order. It returns nil if there was nothing to do.
+// apply assigns IDs and hands the change to Pebble, in ID order. It returns nil if there was nothing to do.
 func (s *Store) apply(ctx context.Context, prepare func(*lsm.Batch) ([]stream.Event, error)) (*commit, error) {
 	if err := s.hold(ctx); err != nil {
 		return nil, err
@@ -83,7 +83,8 @@ func (s *Store) apply(ctx context.Context, prepare func(*lsm.Batch) ([]stream.Ev
 	return c, nil
 }
 
-// add enters the events of a commit, and the removal of those that must go for them, at one moment.
+// add enters a commit's events, and the removal of those that exceed a topic's limit because of them, in one step under
+// mu.
 func (s *Store) add(c *commit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,13 +92,8 @@ func (s *Store) add(c *commit) {
 		c.touch(s.ledger.Add(&c.events[i], c.now))
 	}
 	for _, e := range c.events {
-		c.key = keyOfEvent(c.key[:0], e.ID)
-		c.value = appendEvent(c.value[:0], e)
-		_ = c.batch.Set(c.key, c.value, nil) // it is the caller's batch, which takes everything
 		size := stream.Size(e)
-		c.key = keyInTopic(c.key[:0], e.Topic, e.ID)
-		c.value = binary.AppendUvarint(c.value[:0], uint64(size))
-		_ = c.batch.Set(c.key, c.value, nil)
+		c.setEvent(c.batch, e, size)
 		s.front(e.Topic).push(stamp{e.ID, size})
 	}
 	for _, a := range c.touched {
@@ -107,13 +103,24 @@ func (s *Store) add(c *commit) {
 	}
 }
 
+// scratch is space to build keys and values in.
+type scratch struct{ key, value []byte }
+
+// setEvent writes an event and its index entry. Writing fails only on a committed batch.
+func (c *scratch) setEvent(b *lsm.Batch, e stream.Event, size int64) {
+	c.key, c.value = keyOfEvent(c.key[:0], e.ID), appendEvent(c.value[:0], e)
+	_ = b.Set(c.key, c.value, nil)
+	c.key, c.value = keyInTopic(c.key[:0], e.Topic, e.ID), binary.AppendUvarint(c.value[:0], uint64(size))
+	_ = b.Set(c.key, c.value, nil)
+}
+
 func (c *commit) touch(a *stream.Account) {
 	if !slices.Contains(c.touched, a) {
 		c.touched = append(c.touched, a)
 	}
 }
 
-// save writes what is known of the topics that have changed, and of the log.
+// save writes the records of the topics that changed and, if they no longer yield it, the head.
 func (s *Store) save(c *commit) {
 	for _, a := range c.touched {
 		c.key = keyOfRecord(c.key[:0], a.Topic)
@@ -124,13 +131,13 @@ func (s *Store) save(c *commit) {
 		c.value = appendRecord(c.value[:0], a)
 		_ = c.batch.Set(c.key, c.value, nil)
 	}
-	if c.forgot { // otherwise the records tell what the head is
+	if c.forgot { // otherwise the head is the newest ID of any record
 		_ = c.batch.Set([]byte{stateKey}, encodeState(s.ledger.Head(), s.ledger.Floor()), nil)
 	}
 }
 
-// commit hands a change to Pebble. Readers that begin before it is durable may see it or not: nothing in it is above
-// their head, and of what it removes they are told anyway, so doomed keeps that out of their sight.
+// commit hands a change to Pebble. Readers that begin before it is durable may or may not see it. Its events are above
+// their head; the removals are in the ledger already, and doomed hides those events from them.
 func (s *Store) commit(c *commit) {
 	if err := s.db.ApplyNoSyncWait(c.batch, lsm.Sync); err != nil {
 		s.disk.condemn(err)
@@ -138,15 +145,14 @@ func (s *Store) commit(c *commit) {
 	s.applied <- c
 }
 
-// What is made durable together: while that many commits wait for the disk, a sync waits for more of them, so long at
-// most.
+// While at least crowd commits wait for the disk, a sync waits up to gatherTime for more.
 const (
 	crowd      = 4
 	gatherTime = 500 * time.Microsecond
 )
 
-// gather is how long Pebble waits after a sync of its log before the next. Each sync writes whole pages of the disk,
-// and keeps a CPU busy, however little is new; where few publish, nobody waits.
+// gather is how long Pebble waits between two syncs of its log. Each sync writes whole pages and costs CPU however
+// little is new; with few publishers nobody waits.
 func (s *Store) gather() time.Duration {
 	if len(s.applied) < crowd {
 		return 0
@@ -154,7 +160,7 @@ func (s *Store) gather() time.Duration {
 	return gatherTime
 }
 
-// acknowledge tells of each commit once it is durable, in their order.
+// acknowledge publishes each commit once it is durable, in order.
 func (s *Store) acknowledge() {
 	for c := range s.applied {
 		if c.err = c.batch.SyncWait(); c.err != nil {
@@ -163,7 +169,7 @@ func (s *Store) acknowledge() {
 		} else {
 			s.publish(c)
 		}
-		_ = c.batch.Close() // after which it may be used again
+		_ = c.batch.Close() // Pebble may reuse it from here on
 		close(c.durable)
 	}
 }

@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -14,11 +15,11 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// The comment board beside the events, in the same commits:
+// The comment board, kept in the same database and changed in the same commits as the events:
 //
 //	c id              the comment as JSON
-//	k place id        nothing, so that a list needs no sorting; see rank
-//	l id 0 visitor    nothing: the visitor likes the comment
+//	k place id        empty: the list in its order, see rank
+//	l id 0 visitor    empty: the visitor likes the comment
 //	m                 how many comments there are
 
 func keyOfComment(id string) []byte { return append([]byte{commentKey}, id...) }
@@ -27,7 +28,7 @@ func keyOfLike(id string, visitor board.Visitor) []byte {
 	return append(append(append([]byte{likeKey}, id...), 0), visitor...)
 }
 
-// rank is a comment's place: by likes, then newest first, then by id, as keys sort.
+// rank is the key of a comment's place: by likes, then newest first, then by id.
 func rank(c board.Comment) []byte {
 	key := binary.BigEndian.AppendUint64([]byte{rankKey}, math.MaxUint64-uint64(c.Likes))
 	key = binary.BigEndian.AppendUint64(key, math.MaxUint64-uint64(c.CreatedAt.UnixNano()))
@@ -37,7 +38,7 @@ func rank(c board.Comment) []byte {
 // placeSize is the length of a rank before the comment's id.
 const placeSize = 1 + 8 + 8
 
-// get is the value of a key, nil if it is not there. It is the caller's own.
+// get returns a copy of a key's value, nil if there is none.
 func (s *Store) get(key []byte) (value []byte, err error) {
 	found, closer, err := s.db.Get(key)
 	if errors.Is(err, lsm.ErrNotFound) {
@@ -57,7 +58,7 @@ func parseComment(value []byte) (c board.Comment, err error) {
 	return c, nil
 }
 
-// put keeps a comment at its place.
+// put writes a comment and its place.
 func put(b *lsm.Batch, c board.Comment) error {
 	text, err := json.Marshal(c)
 	if err != nil {
@@ -67,8 +68,8 @@ func put(b *lsm.Batch, c board.Comment) error {
 	return b.Set(keyOfComment(c.ID), text, nil)
 }
 
-// Add implements board.Store.
-func (s *Store) Add(ctx context.Context, c board.Comment) error {
+// AddComment implements board.Store.
+func (s *Store) AddComment(ctx context.Context, c board.Comment) error {
 	_, err := s.change(ctx, func(b *lsm.Batch) ([]stream.Event, error) {
 		value, err := s.get([]byte{totalKey})
 		if err != nil {
@@ -113,16 +114,14 @@ func (s *Store) SetLike(ctx context.Context, id string, visitor board.Visitor, l
 	return likes, err
 }
 
-// List implements board.Store. What it shows is durable: it waits for changes that it sees and that are not yet.
+// List implements board.Store. All it shows is durable: it waits for changes that it sees but are not durable yet.
 func (s *Store) List(ctx context.Context, visitor board.Visitor, limit, offset int) (list board.List, err error) {
 	for range attempts {
 		v := &view{}
 		if err = s.lookBetween(ctx, v, &list.Position); err == nil {
 			list.Comments = nil
 			err = v.list(&list, visitor, limit, offset)
-			if closeErr := v.close(); err == nil {
-				err = closeErr
-			}
+			err = cmp.Or(err, v.close())
 		}
 		if err == nil {
 			return list, s.waitFor(ctx, list.Position)
@@ -134,8 +133,8 @@ func (s *Store) List(ctx context.Context, visitor board.Visitor, limit, offset i
 	return board.List{}, errUnreadable
 }
 
-// lookBetween opens a view between two changes, and gives the position that it shows. While the disk takes nothing, a
-// change may be on its way for ever; then what is durable has to do.
+// lookBetween opens a view between two changes, and sets the position that it shows. While the disk accepts no writes,
+// a change may be in flight forever; the view then shows the durable position.
 func (s *Store) lookBetween(ctx context.Context, v *view, position *stream.ID) error {
 	if s.disk.writable() == nil {
 		if err := s.hold(ctx); err != nil {
@@ -147,24 +146,24 @@ func (s *Store) lookBetween(ctx context.Context, v *view, position *stream.ID) e
 	return s.look(ctx, v, func() { *position = s.head })
 }
 
-// waitFor returns when what came up to a position is durable.
+// waitFor waits until everything up to a position is durable.
 func (s *Store) waitFor(ctx context.Context, position stream.ID) error {
 	if head, _ := s.Head(ctx); !head.Less(position) || s.disk.writable() != nil {
 		return nil
 	}
-	_, err := s.change(ctx, func(b *lsm.Batch) ([]stream.Event, error) { // what comes after it is durable later
+	_, err := s.change(ctx, func(b *lsm.Batch) ([]stream.Event, error) { // durable only after everything before it
 		return nil, b.LogData([]byte("wait"), nil)
 	})
 	return err
 }
 
-// list reads the part of the board that is asked for.
+// list reads the requested part of the board.
 func (v *view) list(list *board.List, visitor board.Visitor, limit, offset int) error {
 	ranked, err := v.over(spanOf(rankKey))
 	if err != nil {
 		return err
 	}
-	rows, err := v.over(keySpan{[]byte{0}, []byte{0xFF}})
+	rows, err := v.over(allKeys)
 	if err != nil {
 		ranked.Close()
 		return err

@@ -20,17 +20,17 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// finding is something damaged in a store.
+// finding is one piece of damage in a store.
 type finding struct {
-	file string // its name in the folder
-	what string // what it means, in a sentence
-	err  error  // what was found
+	file string // in the store's folder
+	what string // the consequence, a sentence
+	err  error  // the evidence
 }
 
 func (f finding) String() string { return fmt.Sprintf("%s: %s (%v)", f.file, f.what, f.err) }
 
-// checkDir reads all of a store that nobody has open, and changes nothing. It tells of its progress in bytes, and
-// gives an error if there is no store to be checked.
+// checkDir reads all of a store that nobody has open, and changes nothing. Progress is in bytes. An error means that
+// there is no store to check.
 func checkDir(fs vfs.FS, dir string, progress func(done, total int64)) (found []finding, err error) {
 	fs = lookOnly{fs}
 	if found, err = checkRecords(fs, dir); err != nil {
@@ -50,8 +50,8 @@ func checkDir(fs vfs.FS, dir string, progress func(done, total int64)) (found []
 	return found, nil
 }
 
-// checkRecords reads the MANIFEST and the logs. It is to be called before a store is opened too: Pebble alone would
-// take some damage for the end of what was written, and remove the tables that it then knows nothing of.
+// checkRecords reads the MANIFEST and the logs. It must also run before a store is opened: Pebble takes some damage for
+// the end of the log, and would delete the tables it then knows nothing about.
 func checkRecords(fs vfs.FS, dir string) (found []finding, err error) {
 	names, err := fs.List(dir)
 	if err != nil {
@@ -59,7 +59,7 @@ func checkRecords(fs vfs.FS, dir string) (found []finding, err error) {
 	}
 	current := currentManifest(names)
 	if current != "" && !slices.Contains(names, current) {
-		found = append(found, finding{current, "It is not there.", os.ErrNotExist})
+		found = append(found, finding{current, "It is missing.", os.ErrNotExist})
 	}
 	first := firstLog(fs, fs.PathJoin(dir, current))
 	for _, name := range names {
@@ -75,7 +75,7 @@ func checkRecords(fs vfs.FS, dir string) (found []finding, err error) {
 		if at := (records{data, number}).damaged(); at >= 0 {
 			what := "Newer events cannot be read."
 			if !isLog {
-				what = "It is not known any more which tables belong to the store."
+				what = "Which tables belong to the store is no longer known."
 			}
 			found = append(found, finding{name, what, fmt.Errorf("damaged at byte %d of %d", at, len(data))})
 		}
@@ -83,9 +83,9 @@ func checkRecords(fs vfs.FS, dir string) (found []finding, err error) {
 	return found, nil
 }
 
-// firstLog is the number of the first log that is not all in tables, as the MANIFEST says: its records begin with tag
-// 1 and the keys' order, or tag 2 and that number. Older logs are about to be used again, and nothing in them
-// matters.
+// firstLog is the number of the oldest log whose contents are not all in tables. The MANIFEST has it: its records begin
+// with tag 1 and the comparer's name, or with tag 2 and that number. Older logs are about to be recycled, and nothing
+// in them matters.
 func firstLog(fs vfs.FS, manifest string) (first uint32) {
 	data, err := readFile(fs, manifest)
 	if err != nil {
@@ -115,7 +115,7 @@ func firstLog(fs vfs.FS, manifest string) (first uint32) {
 	}
 }
 
-// currentManifest is what the newest marker names: marker.manifest.N.MANIFEST-M.
+// currentManifest is the name in the newest marker: marker.manifest.N.MANIFEST-M.
 func currentManifest(names []string) (current string) {
 	newest := uint64(0)
 	for _, name := range names {
@@ -152,19 +152,17 @@ func checkTables(fs vfs.FS, dir string, progress func(done, total int64)) (found
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	levels, err := db.SSTables()
+	tables, _, err := tablesOf(db)
 	if err != nil {
 		return nil, err
 	}
 	sizes, total := map[string]int64{}, int64(0)
-	for _, level := range levels {
-		for _, table := range level {
-			name := tableName(table)
-			info, err := fs.Stat(fs.PathJoin(dir, name))
-			if err == nil && sizes[name] == 0 {
-				sizes[name] = info.Size()
-				total += info.Size()
-			}
+	for _, table := range tables {
+		name := tableName(table)
+		info, err := fs.Stat(fs.PathJoin(dir, name))
+		if err == nil && sizes[name] == 0 {
+			sizes[name] = info.Size()
+			total += info.Size()
 		}
 	}
 	done := int64(0)
@@ -207,17 +205,17 @@ func openTable(fs vfs.FS, name string, o *lsm.Options) (*sstable.Reader, error) 
 	return r, nil
 }
 
-// guarded turns a panic over what nobody could have written into an error.
+// guarded turns a panic of Pebble's over malformed files into an error.
 func guarded(do func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("it makes no sense: %v", r)
+			err = fmt.Errorf("malformed: %v", r)
 		}
 	}()
 	return do()
 }
 
-// lookOnly is a file system on which nothing can be changed.
+// lookOnly is a read-only file system.
 type lookOnly struct{ vfs.FS }
 
 var errLookOnly = fmt.Errorf("a check changes nothing: %w", errors.ErrUnsupported)

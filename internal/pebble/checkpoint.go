@@ -13,16 +13,16 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// momentPrefix begins the names of folders inside a store's that show it as it was at a moment.
+// momentPrefix starts the names of a store's snapshot folders, which lie inside its own.
 const momentPrefix = "moment-"
 
-// Dir is the folder of the store.
+// Dir is the store's folder.
 func (s *Store) Dir() string { return s.dir }
 
-// Moment makes a folder inside the store's that shows it as it is at this moment, with all that was acknowledged
-// before, and gives its name. It takes no room to speak of, and nobody waits for it: tables are never changed, so they
-// are linked, not copied. It is for reading alone, and to be let go with Forget, since what the store has removed
-// meanwhile keeps its room.
+// Moment makes a snapshot of the store, with everything acknowledged so far, in a folder inside the store's, and
+// returns the folder's name. It takes next to no space and blocks nobody: tables are immutable, so they are linked, not
+// copied. The snapshot is for reading only. Release it with Forget, since it keeps what the store removes meanwhile on
+// disk.
 func (s *Store) Moment() (name string, err error) {
 	select {
 	case <-s.closing:
@@ -36,10 +36,10 @@ func (s *Store) Moment() (name string, err error) {
 	return name, err
 }
 
-// Forget removes the folder of a moment.
+// Forget removes a snapshot.
 func (s *Store) Forget(name string) { forget(s.salvage.fs, s.dir, name) }
 
-// ForgetAll removes those that a process that was killed has left.
+// ForgetAll removes the snapshots that a killed process has left.
 func (s *Store) ForgetAll() {
 	names, _ := s.salvage.fs.List(s.dir)
 	for _, name := range names {
@@ -55,18 +55,18 @@ func forget(files vfs.FS, dir, name string) {
 	}
 }
 
-// freeze makes the folder. The log is copied while it is written, so what comes in between two reads may leave a hole
-// that looks like damage; then another attempt is made. What is damaged indeed is for whoever reads it.
+// freeze makes a snapshot. The log is copied while it is being written, so a write between two reads may look like
+// damage; then it tries again. Real damage is for the reader to report.
 //
-// What was acknowledged is in the log's file by then, so nothing needs to be written to it: a full disk is no
-// hindrance.
+// Nothing needs to be written to the log, which has everything acknowledged: it works on a full disk.
 func freeze(db *lsm.DB, files vfs.FS, dir string) (name string, err error) {
 	for attempt := 1; ; attempt++ {
 		name = momentPrefix + strconv.FormatUint(rand.Uint64(), 36)
 		if err := db.Checkpoint(files.PathJoin(dir, name)); err != nil {
 			forget(files, dir, name)
 			if noSpace(err) {
-				err = stream.Errorf(stream.Unavailable, "There is no room in %s for a moment of the store, a few MiB.", dir)
+				err = stream.Errorf(stream.Unavailable,
+					"There is no space in %s for a snapshot of the store, which takes a few MiB.", dir)
 			}
 			return "", err
 		}
@@ -79,7 +79,7 @@ func freeze(db *lsm.DB, files vfs.FS, dir string) (name string, err error) {
 	}
 }
 
-// publish gives a folder its name, and makes that durable.
+// publish renames a folder durably.
 func publish(files vfs.FS, partial, dir string) error {
 	if err := syncFolder(files, partial); err != nil {
 		return err

@@ -53,7 +53,8 @@ func TestACopyHasWhatWasAcknowledgedAndPublishersGoOn(t *testing.T) {
 	eventually(t, "there is something", func() bool { return acked.Load() > 300 })
 	before := acked.Load()
 	var total int64
-	if err := checkpoint(s.db, vfs.Default, dir+"/store", dir+"/copy", func(_ string, _, all int64) { total = all }); err != nil {
+	if err := checkpoint(s.db, vfs.Default, dir+"/store", dir+"/copy",
+		func(_ string, _, all int64) { total = all }); err != nil {
 		t.Fatal(err)
 	}
 	if total == 0 {
@@ -112,7 +113,8 @@ func TestAHalfCopyIsNeverTakenForAWholeOne(t *testing.T) {
 			})
 		}
 	}
-	if err := checkpoint(s.db, mem, "store", "copy", noProgress); err == nil || !strings.Contains(err.Error(), "damaged") {
+	if err := checkpoint(s.db, mem, "store", "copy", noProgress); err == nil ||
+		!strings.Contains(err.Error(), "damaged") {
 		t.Errorf("a damaged copy: %v", err)
 	}
 	gone("damaged")

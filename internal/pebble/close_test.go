@@ -90,7 +90,8 @@ func TestOneThatTheDiskHoldsUpHoldsUpNobodyElse(t *testing.T) {
 	for range publishers {
 		go publish()
 	}
-	eventually(t, "the others wait for their turn", func() bool { return waiting("pebble.(*Store).apply", "pebble.(*Store).hold") >= publishers })
+	eventually(t, "the others wait for their turn",
+		func() bool { return waiting("pebble.(*Store).apply", "pebble.(*Store).hold") >= publishers })
 	close(fail)
 	for range publishers {
 		select {

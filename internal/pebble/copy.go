@@ -15,36 +15,36 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// Progress is told how far some work has come, in bytes, now and then.
+// Progress is called now and then with how far some work has come, in bytes.
 type Progress func(what string, done, total int64)
 
-// spareRoom is left free on the disk that a copy is written to: a server may have its store there.
+// spareRoom is left free on a copy's disk, in bytes: a server may have its store there.
 const spareRoom = reserveSize + 4*headroom
 
-// Backup copies a folder that nobody changes, a store or what Store.Moment gave, to a new one, and checks the copy
-// before that has its name. Until then it is called to.partial.
+// Backup copies a folder that nobody changes, a store or a snapshot of Store.Moment, to a new one. The copy is checked
+// before it gets its name; until then it is to.partial.
 //
-// Each byte is copied. With links in its place, what the disk damages in the one would be damaged in the other.
+// Every byte is copied: with links, a bad disk block would damage both.
 func Backup(ctx context.Context, store, from, to string, progress Progress) (Summary, error) {
 	to = filepath.Clean(to)
 	if _, err := os.Lstat(to); err == nil {
-		return Summary{}, fmt.Errorf("%s is there already; name a folder that is not", to)
+		return Summary{}, fmt.Errorf("%s exists already; name a new folder", to)
 	}
 	parent, err := filepath.Abs(filepath.Dir(to))
 	if err == nil {
 		parent, err = filepath.EvalSymlinks(parent)
 	}
 	if err != nil {
-		return Summary{}, fmt.Errorf("the folder that the copy is to be in: %w", err)
+		return Summary{}, fmt.Errorf("the parent folder of the copy: %w", err)
 	}
 	if inside(parent, store) {
-		return Summary{}, fmt.Errorf("%s is inside the store %s; a copy belongs elsewhere, on another disk at best",
-			to, store)
+		return Summary{}, fmt.Errorf("%s is inside the store %s; put the copy elsewhere, ideally on another disk", to,
+			store)
 	}
 	return backup(ctx, vfs.Default, from, to, check, progress)
 }
 
-// inside says whether a folder, given as it is called without links, is another one or inside it.
+// inside reports whether a folder, absolute and with links resolved, is another one or lies inside it.
 func inside(folder, other string) bool {
 	other, err := filepath.Abs(other)
 	if err == nil {
@@ -57,7 +57,7 @@ func inside(folder, other string) bool {
 	return err == nil && rest != ".." && !strings.HasPrefix(rest, ".."+string(filepath.Separator))
 }
 
-// checker is check, or what else says whether a copy is whole.
+// checker is check, or a test's stand-in.
 type checker func(context.Context, vfs.FS, string, Progress) (Summary, []finding, error)
 
 func backup(
@@ -92,7 +92,7 @@ func (d *draft) fill(ctx context.Context, from string, verify checker, progress 
 	for _, name := range names {
 		if err := copied.file(d.files, d.files.PathJoin(from, name), d.files.PathJoin(d.dir, name)); err != nil {
 			if noSpace(err) {
-				err = fmt.Errorf("there was no room for the whole copy, which takes %s; make some, or name another disk (%w)",
+				err = fmt.Errorf("the disk is too full for the copy of %s; free some space, or use another disk (%w)",
 					humanize.IBytes(uint64(total)), err)
 			}
 			return sum, err
@@ -100,29 +100,30 @@ func (d *draft) fill(ctx context.Context, from string, verify checker, progress 
 	}
 	sum, found, err := verify(ctx, d.files, d.dir, progress)
 	if err == nil && len(found) > 0 {
-		err = fmt.Errorf("the copy is damaged, and the store perhaps too: `iris-broadcast check` says more (%v)", found[0])
+		err = fmt.Errorf("the copy is damaged, and perhaps the store too: run `iris-broadcast check` (%v)", found[0])
 	}
 	return sum, err
 }
 
-// hasRoom says whether a folder's disk has room for that many bytes, where that can be known.
+// hasRoom checks that a folder's disk has space for that many bytes, where that can be known.
 func hasRoom(files vfs.FS, dir string, bytes int64) error {
 	usage, err := files.GetDiskUsage(dir)
 	if err != nil || usage.AvailBytes >= uint64(bytes+spareRoom) {
 		return nil
 	}
-	return fmt.Errorf("there is no room: this takes %s, with %s to spare, and the disk of %s has %s free",
+	return fmt.Errorf("not enough space: this takes %s and leaves %s free, and the disk of %s has %s free",
 		humanize.IBytes(uint64(bytes)), humanize.IBytes(spareRoom), dir, humanize.IBytes(usage.AvailBytes))
 }
 
-// filesOf are the files that make a store, and how many bytes they have. Others in its folder are of the process that
-// has it open.
+// filesOf lists the files that make up a store, and their total size in bytes. Other files in its folder belong to the
+// process that has it open.
 func filesOf(files vfs.FS, dir string) (names []string, total int64, err error) {
 	all, err := files.List(dir)
 	for _, name := range all {
 		kind, _, _ := strings.Cut(strings.ReplaceAll(name, "-", "."), ".")
 		extension := filepath.Ext(name)
-		if !slices.Contains([]string{"MANIFEST", "OPTIONS", "marker"}, kind) && extension != ".sst" && extension != ".log" {
+		if !slices.Contains([]string{"MANIFEST", "OPTIONS", "marker"}, kind) && extension != ".sst" &&
+			extension != ".log" {
 			continue
 		}
 		info, err := files.Stat(files.PathJoin(dir, name))
@@ -134,7 +135,7 @@ func filesOf(files vfs.FS, dir string) (names []string, total int64, err error) 
 	return names, total, err
 }
 
-// copying is a copy under way.
+// copying is a copy in progress.
 type copying struct {
 	ctx         context.Context
 	done, total int64
@@ -158,14 +159,14 @@ func (c *copying) file(files vfs.FS, from, to string) (err error) {
 	return errors.Join(err, target.Close())
 }
 
-// Write counts what is copied, and ends the copy with its context.
+// Write counts what is copied, and stops the copy when ctx ends.
 func (c *copying) Write(p []byte) (int, error) {
 	c.done += int64(len(p))
 	c.progress("copying", c.done, c.total)
 	return len(p), c.ctx.Err()
 }
 
-// stoppable is a file system in which nothing more is opened once a context has ended.
+// stoppable is a file system that opens no more files once ctx has ended.
 type stoppable struct {
 	vfs.FS
 	ctx context.Context

@@ -85,7 +85,7 @@ func (a *acked) publish(t *testing.T, s *Store, name string, times int) {
 	for i := range times {
 		if i%10 == 0 {
 			c := board.Comment{ID: fmt.Sprint(name, "-", i), Content: "text"}
-			if err := s.Add(t.Context(), c); err != nil {
+			if err := s.AddComment(t.Context(), c); err != nil {
 				t.Error(err)
 				return
 			}
@@ -116,7 +116,8 @@ func (a *acked) publish(t *testing.T, s *Store, name string, times int) {
 
 // afterCrashOf opens what a crash has left: it agrees with itself, has all that was acknowledged and is not removed by
 // its rules, tells of what is, and goes on above all its IDs.
-func afterCrashOf(t *testing.T, fs vfs.FS, keep stream.Retention, events map[string][]stream.Event, comments map[string]bool) {
+func afterCrashOf(t *testing.T, fs vfs.FS, keep stream.Retention, events map[string][]stream.Event,
+	comments map[string]bool) {
 	t.Helper()
 	s, err := open(fs, "store", keep, time.Now)
 	if err != nil {

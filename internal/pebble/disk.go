@@ -18,10 +18,11 @@ var (
 )
 
 // disk is the file system under a store. Pebble gives up, or ends the process, when its log or its MANIFEST cannot be
-// written, so no such error reaches it: while the disk is full its writes wait, with nothing lost; after any other
-// failure they wait for ever, since after a failed fsync nobody can tell what is stored. Reads go on in either case.
+// written, so it never sees such an error. While the disk is full, its writes block and nothing is lost; after any
+// other failure they block forever, since after a failed fsync nobody can tell what is stored. Reads continue in either
+// case.
 //
-// Files outside the folder, such as those of a copy, are none of its business.
+// Files outside the folder, such as those of a copy, are passed through.
 type disk struct {
 	// Set by newDisk, then read-only.
 	vfs.FS
@@ -32,10 +33,10 @@ type disk struct {
 	left              chan struct{} // closed by leave
 
 	mu       sync.Mutex
-	serving  bool        // the store is open; before, an error is an error
-	noRoom   bool        // nothing more is to be accepted
-	held     bool        // the reserve is there
-	waiting  int         // writes that wait for room
+	serving  bool        // the store is open; until then, errors are returned
+	noRoom   bool        // the disk is full; nothing more is accepted
+	held     bool        // the reserve exists
+	waiting  int         // writes waiting for space
 	cause    error       // why the disk has failed
 	lock     io.Closer   // Pebble's lock of the folder
 	identity os.FileInfo // of the lock's file
@@ -49,18 +50,18 @@ func newDisk(fs vfs.FS, dir string) *disk {
 	}
 }
 
-// opened says that the store is open: from now on writes wait rather than fail. It makes the reserve.
+// opened marks the store as open: from now on writes wait rather than fail. It creates the reserve.
 func (d *disk) opened() {
 	d.mu.Lock()
 	d.serving = true
 	d.mu.Unlock()
-	_ = d.FS.RemoveAll(d.PathJoin(d.dir, salvageName)) // what a crash has left
+	_ = d.FS.RemoveAll(d.PathJoin(d.dir, salvageName)) // left by a crash
 	if err := d.prepare(); err != nil {
 		d.fill()
 	}
 }
 
-// writable is nil, or says why nothing can be accepted: errFull for the time being, errBroken until a restart.
+// writable returns nil, or why nothing can be accepted: errFull for now, errBroken until a restart.
 func (d *disk) writable() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -73,8 +74,8 @@ func (d *disk) writable() error {
 	return nil
 }
 
-// gone says that the folder is no longer what was opened, or has been emptied. What is written then would be in
-// nobody's reach, though without an error. It costs one stat.
+// gone returns errGone if the folder is no longer the one that was opened, or was emptied: writes would succeed, out of
+// everybody's reach. It costs one stat.
 func (d *disk) gone() error {
 	d.mu.Lock()
 	known := d.identity
@@ -88,8 +89,8 @@ func (d *disk) gone() error {
 	return nil
 }
 
-// stat is of the file that Pebble locks, whose identity is the store's: it is made anew with each folder. Only the
-// real file system has such a thing.
+// stat is of Pebble's lock file, which identifies the store: each folder gets a new one. Only the real file system has
+// it.
 func (d *disk) stat() (os.FileInfo, error) {
 	if vfs.Root(d.FS) != vfs.Default {
 		return nil, errors.ErrUnsupported
@@ -97,7 +98,7 @@ func (d *disk) stat() (os.FileInfo, error) {
 	return os.Stat(d.PathJoin(d.dir, "LOCK"))
 }
 
-// condemn makes a failure final.
+// condemn marks the disk as failed for good.
 func (d *disk) condemn(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -107,9 +108,9 @@ func (d *disk) condemn(err error) {
 	}
 }
 
-// leave gives the folder free. It is instead of closing a store whose disk does not take what closing writes: the log
-// has everything that was acknowledged. What waits then waits until the process ends, since Pebble would go on
-// trying.
+// leave unlocks the folder. It replaces closing if the disk would not accept what closing writes: the log has
+// everything that was acknowledged. Blocked writes stay blocked until the process ends, since Pebble would keep
+// retrying them.
 func (d *disk) leave() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -123,7 +124,7 @@ func (d *disk) leave() {
 	}
 }
 
-// inside says whether a file is the store's own.
+// inside reports whether a file is the store's own.
 func (d *disk) inside(name string) bool {
 	return d.PathDir(name) == d.dir || name == d.dir
 }

@@ -11,16 +11,16 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// flushing is Pebble's name for the tables that memtables become.
+// flushing is Pebble's category for the tables it flushes memtables to.
 const flushing vfs.DiskWriteCategory = "pebble-memtable-flush"
 
-// diskFile is a file or folder of the store that is written.
+// diskFile is a file or folder of the store, open for writing.
 type diskFile struct {
 	vfs.File
 	d *disk
 
-	// A table is written anew if that fails, and then its room is free again, so an error for want of room is better
-	// than waiting. One that a compaction writes leaves the reserve alone.
+	// Pebble rewrites a table that fails, and until then its space is free again, so an error is better than waiting.
+	// Only a flush may spend the reserve, not a compaction.
 	table, flush bool
 }
 
@@ -52,8 +52,7 @@ func (f *diskFile) attempt(write func() error) error {
 	return err
 }
 
-// once is for what must not be repeated: a sync that has failed may well succeed the next time, without what was
-// lost.
+// once is for what must not be retried: after a failed sync, the next one may succeed without the lost data.
 func (f *diskFile) once(write func() error) error {
 	f.d.halt()
 	if err := write(); err != nil {
@@ -82,8 +81,7 @@ func (d *disk) wrap(file vfs.File, err error, flush, table bool) (vfs.File, erro
 	return &diskFile{File: file, d: d, flush: flush, table: table}, nil
 }
 
-// Create implements vfs.FS. While there is no room, a new table waits a moment: Pebble tries again at once what has
-// failed.
+// Create implements vfs.FS. On a full disk a new table is delayed, since Pebble retries at once.
 func (d *disk) Create(name string, category vfs.DiskWriteCategory) (file vfs.File, err error) {
 	if !d.inside(name) {
 		return d.FS.Create(name, category)
@@ -125,8 +123,8 @@ func (d *disk) Rename(old, name string) error {
 	return d.attempt(func() error { return d.FS.Rename(old, name) })
 }
 
-// Link implements vfs.FS. A copy of the store is a copy: with links, a block that the disk damages would be so in
-// both. What is in the folder may be linked.
+// Link implements vfs.FS. It links only inside the folder, so that a backup is a real copy: a bad disk block would
+// damage both ends of a link.
 func (d *disk) Link(old, name string) error {
 	if !d.inside(name) && !d.inside(d.PathDir(name)) {
 		return &os.LinkError{Op: "link", Old: old, New: name, Err: errors.ErrUnsupported}
@@ -137,7 +135,7 @@ func (d *disk) Link(old, name string) error {
 // Unwrap implements vfs.FS.
 func (d *disk) Unwrap() vfs.FS { return d.FS }
 
-// Lock implements vfs.FS. It remembers which file was locked, and lets the lock go when the store is left.
+// Lock implements vfs.FS. It remembers the locked file's identity, and lets leave unlock it.
 func (d *disk) Lock(name string) (io.Closer, error) {
 	lock, err := d.FS.Lock(name)
 	if err != nil {
@@ -154,7 +152,7 @@ func (d *disk) Lock(name string) (io.Closer, error) {
 	return once, nil
 }
 
-// closeOnce is a Closer that may be closed again.
+// closeOnce is a Closer that may be closed more than once.
 type closeOnce struct {
 	io.Closer
 	once sync.Once

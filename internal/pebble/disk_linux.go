@@ -5,8 +5,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// preallocate gives a file its size and the blocks for it, without writing them. It says no if the file system only
-// claims so.
+// preallocate gives a file its size and its blocks without writing them. It returns false if the file system cannot, or
+// only claims to.
 func preallocate(file vfs.File, size int64) bool {
 	fd := file.Fd()
 	if fd == vfs.InvalidFd || unix.Fallocate(int(fd), 0, 0, size) != nil {

@@ -9,42 +9,45 @@ import (
 	lsm "github.com/cockroachdb/pebble/v2"
 )
 
-// open opens the store, once its records are known to be sound: see checkRecords. Pebble would try for ever to open
-// one for which there is no room even with the reserve, and may panic over what makes no sense.
+// open opens the store once checkRecords finds its records sound. Pebble would retry forever if there is no space even
+// with the reserve, and may panic over malformed files.
 func (d *disk) open(o *lsm.Options) (*lsm.DB, error) {
 	if found, err := checkRecords(d.FS, d.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	} else if len(found) > 0 {
 		return nil, &damageError{found}
 	}
-	type result struct {
-		db  *lsm.DB
-		err error
-	}
-	results := make(chan result, 1)
+	var db *lsm.DB
+	done := make(chan error, 1)
 	go func() {
-		var r result
-		r.err = guarded(func() (err error) {
-			r.db, err = lsm.Open(d.dir, o)
-			return err
-		})
-		results <- r
+		var err error
+		db, err = openDatabase(d.dir, o)
+		done <- err
 	}()
 	select {
-	case r := <-results:
-		if r.err != nil {
+	case err := <-done:
+		if err != nil {
 			d.leave()
-			return nil, r.err
+			return nil, err
 		}
 		d.opened()
-		return r.db, nil
+		return db, nil
 	case <-d.failed:
 		d.leave()
 		return nil, d.writable()
 	}
 }
 
-// close closes the store, or leaves it if the disk does not take what that writes.
+// openDatabase is lsm.Open, guarded.
+func openDatabase(dir string, o *lsm.Options) (db *lsm.DB, err error) {
+	err = guarded(func() (err error) {
+		db, err = lsm.Open(dir, o)
+		return err
+	})
+	return db, err
+}
+
+// close closes the store, or leaves it if the disk does not accept what closing writes.
 func (d *disk) close(db *lsm.DB) error {
 	closed := make(chan error, 1)
 	if d.broken() == nil {
@@ -65,7 +68,7 @@ func (d *disk) close(db *lsm.DB) error {
 	}
 }
 
-// broken says why the disk has failed.
+// broken returns why the disk has failed, nil if it has not.
 func (d *disk) broken() error {
 	if err := d.writable(); errors.Is(err, errBroken) {
 		return err
@@ -73,25 +76,22 @@ func (d *disk) broken() error {
 	return nil
 }
 
-// stuck says whether a write waits for room.
+// stuck reports whether a write is waiting for space.
 func (d *disk) stuck() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.waiting > 0
 }
 
-// giveUp ends a store's opening.
+// giveUp makes a store that is being opened fail, and then blocks.
 func (d *disk) giveUp(err error) {
-	d.mu.Lock()
-	serving := d.serving
-	d.mu.Unlock()
-	if !serving {
+	if !d.isServing() {
 		d.condemn(err)
 		select {}
 	}
 }
 
-// damageError says why a store is not opened: what was found would cost more than is damaged.
+// damageError refuses to open a store: opening it would lose more than what is damaged.
 type damageError struct{ found []finding }
 
 func (e *damageError) Error() string {

@@ -4,5 +4,5 @@ package pebble
 
 import "github.com/cockroachdb/pebble/v2/vfs"
 
-// preallocate is known of Linux only.
+// preallocate works on Linux only.
 func preallocate(vfs.File, int64) bool { return false }

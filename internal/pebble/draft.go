@@ -10,17 +10,16 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// A draft is a folder that is to become a store, or a copy of one. A file in it tells what it is, and is locked while
-// somebody works on it: a draft that a crash has left is known as such, and nothing else is ever taken for one and
-// removed.
+// A draft is a folder that will become a store, or a copy of one. A marker file in it identifies it, and is locked
+// while somebody works on it: drafts left by a crash are recognized, and no other folder is ever removed as one.
 const (
-	unfinished = "UNFINISHED" // it is being filled
-	finished   = "FINISHED"   // it is whole, and about to have its name, or has it
+	unfinished = "UNFINISHED" // being filled
+	finished   = "FINISHED"   // complete; it is being renamed, or has been
 )
 
 var (
-	errInTheWay = errors.New("it is in the way, and nothing of ours; move it away")
-	errUnderWay = errors.New("somebody else is at work on it")
+	errInTheWay = errors.New("it is in the way, and is not ours to remove; move it away")
+	errUnderWay = errors.New("another process is working on it")
 )
 
 type draft struct {
@@ -29,7 +28,7 @@ type draft struct {
 	lock  io.Closer
 }
 
-// newDraft makes an empty draft, in place of one that was left.
+// newDraft makes an empty draft, replacing one that was left behind.
 func newDraft(files vfs.FS, dir string) (*draft, error) {
 	if err := discardDraft(files, dir); err != nil {
 		return nil, fmt.Errorf("the folder %s: %w", dir, err)
@@ -44,8 +43,8 @@ func newDraft(files vfs.FS, dir string) (*draft, error) {
 	return &draft{files, dir, lock}, nil
 }
 
-// draftMark is what tells that a folder is a draft, "" if it is none. One that is empty may have been about to become
-// one.
+// draftMark returns a folder's marker, "" if it is no draft. An empty folder may be a draft whose marker was not yet
+// written.
 func draftMark(files vfs.FS, dir string) (mark string, empty bool, err error) {
 	names, err := files.List(dir)
 	if err != nil {
@@ -59,7 +58,7 @@ func draftMark(files vfs.FS, dir string) (mark string, empty bool, err error) {
 	return "", len(names) == 0, nil
 }
 
-// discardDraft removes what was left of a draft. What tells that it is one goes last.
+// discardDraft removes a draft that was left behind. Its marker goes last.
 func discardDraft(files vfs.FS, dir string) error {
 	if _, err := files.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -95,7 +94,7 @@ func (d *draft) discard() error {
 	return d.files.RemoveAll(d.dir)
 }
 
-// whole says that the draft is, and makes it durable.
+// whole marks the draft as complete, durably.
 func (d *draft) whole() error {
 	if err := d.files.Rename(d.files.PathJoin(d.dir, unfinished), d.files.PathJoin(d.dir, finished)); err != nil {
 		return err
@@ -103,7 +102,7 @@ func (d *draft) whole() error {
 	return syncFolder(d.files, d.dir)
 }
 
-// settled ends a draft that has its name.
+// settled removes the marker of a draft that has got its final name.
 func (d *draft) settled(name string) error {
 	err := d.files.Remove(d.files.PathJoin(name, finished))
 	return errors.Join(err, d.lock.Close(), syncFolder(d.files, name))

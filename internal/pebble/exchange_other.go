@@ -4,5 +4,5 @@ package pebble
 
 import "errors"
 
-// exchangeNames would have two folders take each other's name in one step; this system has no such thing.
+// exchangeNames is not available here.
 func exchangeNames(string, string) error { return errors.ErrUnsupported }

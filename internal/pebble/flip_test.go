@@ -42,13 +42,14 @@ func makeSample(t *testing.T) *sample {
 		if i < 300 {
 			name = fmt.Sprint("old/", i%20)
 		}
-		_, err := s.Append(t.Context(), stream.Event{Topic: stream.MustTopic(name), Data: fmt.Sprint(i, " ", rng.Uint64(), rng.Uint64(), rng.Uint64())})
+		_, err := s.Append(t.Context(), stream.Event{Topic: stream.MustTopic(name),
+			Data: fmt.Sprint(i, " ", rng.Uint64(), rng.Uint64(), rng.Uint64())})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if i%40 == 0 {
 			c := board.Comment{ID: fmt.Sprint(i), Nickname: "n", Content: "text", CreatedAt: f.h.clock()}
-			if err := s.Add(t.Context(), c); err != nil {
+			if err := s.AddComment(t.Context(), c); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := s.SetLike(t.Context(), fmt.Sprint(i/80*80), board.Visitor(fmt.Sprint(i)), true); err != nil {
@@ -160,7 +161,8 @@ func (f *sample) after(t *testing.T, fs vfs.FS) string {
 	}
 	head, _ := s.Head(t.Context())
 	id := add(t, s, news, "after it")
-	if page := read(t, s, stream.Query{Topics: stream.Select(news), After: head}); !head.Less(id) || len(page.Events) != 1 || page.Gap != nil {
+	if page := read(t, s, stream.Query{Topics: stream.Select(news), After: head}); !head.Less(id) ||
+		len(page.Events) != 1 || page.Gap != nil {
 		t.Errorf("publishing does not go on: %+v", page)
 	}
 	verify(t, s)

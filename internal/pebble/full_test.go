@@ -53,7 +53,8 @@ func TestAStoreOnAFullDiskRefusesReadsOnAndRecovers(t *testing.T) {
 			for {
 				ids, err := s.Append(t.Context(), stream.Event{Topic: news, Data: data})
 				if err != nil {
-					if e := stream.AsError(err); e.Code != stream.Unavailable || !strings.Contains(e.Detail, "the disk is full") {
+					if e := stream.AsError(err); e.Code != stream.Unavailable ||
+						!strings.Contains(e.Detail, "the disk is full") {
 						t.Errorf("on a full disk a publisher is told %v", err)
 					}
 					return

@@ -2,7 +2,6 @@ package pebble
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -15,9 +14,9 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Import makes a store of events that have their IDs already, which next gives one after the other and io.EOF after the
-// last, and puts it in the place of a store without any events, or where there is none. All of them are imported, or
-// nothing is changed. Nothing is known then of positions before that moment, and new IDs are above all of these.
+// Import builds a store from events that have IDs, in rising order, and puts it in place of an empty or missing store.
+// next returns one event after the other, then io.EOF. Either all of them are imported or nothing changes. Positions
+// from before the import are unknown to the new store, and its new IDs are above all imported ones.
 func Import(
 	ctx context.Context, store string, next func() (stream.Event, error), progress Progress,
 ) (sum Summary, err error) {
@@ -38,7 +37,7 @@ func Import(
 	if err == nil {
 		var found []finding
 		if sum, found, err = check(ctx, vfs.Default, d.dir, progress); err == nil && len(found) > 0 {
-			err = fmt.Errorf("what was imported cannot be read back (%v)", found[0])
+			err = fmt.Errorf("the imported events cannot be read back (%v)", found[0])
 		}
 	}
 	if err != nil {
@@ -46,12 +45,12 @@ func Import(
 	}
 	before, err := p.put(d)
 	if err == nil && before != "" {
-		err = os.RemoveAll(before) // there is nothing in it
+		err = os.RemoveAll(before) // it is empty
 	}
 	return sum, err
 }
 
-// blank gives the head of a store without any events, and an error if there are some.
+// blank returns the head of a store without any events or comments, and an error if it has some.
 func (p *place) blank() (head stream.ID, err error) {
 	if p.folder == nil || present(vfs.Default, p.store) != nil {
 		return head, nil
@@ -66,7 +65,8 @@ func (p *place) blank() (head stream.ID, err error) {
 		return nil
 	})
 	if err = errors.Join(err, s.db.Close()); err == nil && s.ledger.Topics()+comments > 0 {
-		err = fmt.Errorf("the store %s has events or comments already; import into a new one with -store pebble:DIR", p.store)
+		err = fmt.Errorf("the store %s has events or comments already; import into a new one with -store pebble:DIR",
+			p.store)
 	}
 	return s.head, err
 }
@@ -74,20 +74,19 @@ func (p *place) blank() (head stream.ID, err error) {
 // loader fills a new store.
 type loader struct {
 	chunk
-	accounts map[stream.Topic]*stream.Account
+	accounts accounts
 	last     stream.ID
-	key      []byte
-	value    []byte
+	scratch
 }
 
-// load makes a store of events. Its head is the last of them, or least if that is higher.
+// load builds a store from events. Its head is the last of them, or least if that is higher.
 func load(ctx context.Context, dir string, least stream.ID, next func() (stream.Event, error)) error {
-	a, err := openAlone(dir, func(o *lsm.Options) { o.DisableWAL = true }) // all is flushed at the end, or nothing is used
+	a, err := openAlone(dir, func(o *lsm.Options) { o.DisableWAL = true }) // all is flushed at the end, or discarded
 	if err != nil {
 		return explain(dir, err)
 	}
 	err = a.do(ctx, func() error {
-		l := &loader{chunk: chunk{a.db, a.db.NewBatch()}, accounts: map[stream.Topic]*stream.Account{}}
+		l := &loader{chunk: chunk{a.db, a.db.NewBatch()}, accounts: accounts{}}
 		err := l.all(ctx, least, next)
 		if err == nil {
 			err = a.db.Flush()
@@ -95,7 +94,8 @@ func load(ctx context.Context, dir string, least stream.ID, next func() (stream.
 		return errors.Join(err, a.db.Close())
 	})
 	if noSpace(err) {
-		err = fmt.Errorf("there was no room for all events in %s, and nothing is changed; make some (%w)", dir, err)
+		err = fmt.Errorf("the disk of %s is too full for all events, and nothing has changed; free some space (%w)",
+			dir, err)
 	}
 	return err
 }
@@ -120,23 +120,16 @@ func (l *loader) all(ctx context.Context, least stream.ID, next func() (stream.E
 
 func (l *loader) add(e stream.Event) error {
 	if !l.last.Less(e.ID) {
-		return fmt.Errorf("the event %v does not come after %v", e.ID, l.last)
+		return fmt.Errorf("the event %v is not above %v", e.ID, l.last)
 	}
 	l.last = e.ID
 	size := stream.Size(e)
-	a := l.accounts[e.Topic]
-	if a == nil {
-		a = &stream.Account{Topic: e.Topic}
-		l.accounts[e.Topic] = a
-	}
-	a.Add(e.ID, size)
-	l.key, l.value = keyOfEvent(l.key[:0], e.ID), appendEvent(l.value[:0], e)
-	_ = l.batch.Set(l.key, l.value, nil)
-	l.key, l.value = keyInTopic(l.key[:0], e.Topic, e.ID), binary.AppendUvarint(l.value[:0], uint64(size))
-	return l.do(l.batch.Set(l.key, l.value, nil))
+	l.accounts.add(e.Topic, e.ID, size)
+	l.setEvent(l.batch, e, size)
+	return l.do(nil)
 }
 
-// finish writes what is known of the topics, and of the log.
+// finish writes the topics' records and the log's state.
 func (l *loader) finish(head stream.ID) error {
 	for _, a := range l.accounts {
 		if err := l.do(l.batch.Set(keyOfRecord(nil, a.Topic), appendRecord(nil, a), nil)); err != nil {

@@ -1,17 +1,19 @@
 package pebble
 
 import (
+	"cmp"
+
 	lsm "github.com/cockroachdb/pebble/v2"
 
 	"iris-broadcast/internal/stream"
 )
 
-// index is what a store knows of its log beside the events.
+// index is everything a store keeps about its log besides the events.
 type index struct {
-	begun       bool // false of a store that is new
+	begun       bool // false for a new store
 	head, floor stream.ID
 	accounts    []stream.Account
-	removed     []stream.ID // the highest that was, of each of accounts
+	removed     []stream.ID // the highest removed ID, for each of accounts
 	voids       []stream.Void
 }
 
@@ -43,7 +45,7 @@ func (s *Store) readIndex() (x index, err error) {
 	return x, err
 }
 
-// useIndex makes the ledger of what was read.
+// useIndex builds the ledger from what was read.
 func (s *Store) useIndex(keep stream.Retention, x index) {
 	s.head = x.head
 	s.ledger = stream.NewLedger(keep, x.head, x.floor, x.voids...)
@@ -52,7 +54,7 @@ func (s *Store) useIndex(keep stream.Retention, x index) {
 	}
 }
 
-// each calls visit with the keys of a span and their values, in order, until it fails.
+// each calls visit with every key of a span and its value, in order, until it fails.
 func (s *Store) each(span keySpan, visit func(key, value []byte) error) error {
 	it, err := s.db.NewIter(&lsm.IterOptions{LowerBound: span.from, UpperBound: span.to})
 	if err != nil {
@@ -61,8 +63,5 @@ func (s *Store) each(span keySpan, visit func(key, value []byte) error) error {
 	for ok := it.First(); ok && err == nil; ok = it.Next() {
 		err = visit(it.Key(), it.Value())
 	}
-	if closeErr := it.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return cmp.Or(err, it.Close())
 }

@@ -36,8 +36,8 @@ func (f *slowFile) Sync() error {
 
 func (f *slowFile) SyncData() error { return f.Sync() }
 
-// TestWhatIsNotDurableYetTakesNoPlaceAmongTheNewest reads the newest of a pattern's topics while most of them have an event on
-// its way to the disk.
+// TestWhatIsNotDurableYetTakesNoPlaceAmongTheNewest reads the newest of a pattern's topics while most
+// of them have an event on its way to the disk.
 func TestWhatIsNotDurableYetTakesNoPlaceAmongTheNewest(t *testing.T) {
 	fs := &slowFS{FS: vfs.NewMem()}
 	s := openOn(t, fs, "store", logtest.Generous, newHands())

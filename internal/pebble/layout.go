@@ -8,15 +8,15 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// The layout. Numbers in keys are big-endian, so that keys sort as what they stand for. A topic's name holds no zero
+// The layout. Numbers in keys are big-endian, so that keys sort like what they stand for. Topic names contain no zero
 // byte.
 //
 //	e ID            an event: topic, type and data
-//	t topic 0 ID    the same event among those of its topic: its stream.Size
-//	r topic         what is known of the topic, so that a start reads no events
-//	s               the layout's version, head and floor
+//	t topic 0 ID    the same event in the index of its topic: its stream.Size
+//	r topic         the topic's record, which saves a start from reading events
+//	s               the layout's version, the head and the floor
 //	v ID            a void that begins there: where it ends
-//	x               is there while something damaged is set aside
+//	x               present while something damaged is being set aside
 //	c, k, l, m      the comment board, see board.go
 const (
 	eventKey   = 'e'
@@ -33,8 +33,8 @@ const (
 
 const version = 1
 
-// errDamaged says that something in the store is not as this package writes it.
-var errDamaged = errors.New("what the store holds is not what was written to it")
+// errDamaged means that the store holds something this package did not write.
+var errDamaged = errors.New("the store's contents are not what was written")
 
 // idSize is the length of an ID in keys and values.
 const idSize = 16
@@ -44,7 +44,7 @@ func appendID(b []byte, id stream.ID) []byte {
 	return binary.BigEndian.AppendUint64(b, id.Seq)
 }
 
-// parseID reads the ID that b ends with; b is long enough.
+// parseID reads the ID at the end of b, which must be long enough.
 func parseID(b []byte) stream.ID {
 	b = b[len(b)-idSize:]
 	return stream.ID{Ms: binary.BigEndian.Uint64(b), Seq: binary.BigEndian.Uint64(b[8:])}
@@ -60,10 +60,10 @@ func keyOfRecord(b []byte, t stream.Topic) []byte { return append(append(b, reco
 
 func keyOfVoid(id stream.ID) []byte { return appendID([]byte{voidKey}, id) }
 
-// spanOf is all keys of a kind.
+// spanOf covers all keys of a kind.
 func spanOf(kind byte) keySpan { return keySpan{[]byte{kind}, []byte{kind + 1}} }
 
-// inTopic is all of a topic's keys.
+// inTopic covers a topic's index.
 func inTopic(t stream.Topic) keySpan {
 	from := append(append([]byte{topicKey}, t.String()...), 0)
 	to := append([]byte(nil), from...)
@@ -80,7 +80,7 @@ func appendEvent(b []byte, e stream.Event) []byte {
 	return append(b, e.Data...)
 }
 
-// stored is an event's value, taken apart but not copied.
+// stored is an event's value, parsed in place.
 type stored struct{ topic, kind, data []byte }
 
 func parseStored(b []byte) (s stored, err error) {
@@ -101,7 +101,7 @@ func (s stored) size() int64 {
 	return stream.Size(stream.Event{}) + int64(len(s.topic)+len(s.kind)+len(s.data))
 }
 
-// event is a copy. It lets nothing pass that an event must not be, whatever has become of the store.
+// event returns a copy, checked again: a damaged store yields no invalid event.
 func (s stored) event(id stream.ID) (e stream.Event, err error) {
 	e = stream.Event{ID: id, Data: string(s.data)}
 	var typeErr error
@@ -113,7 +113,7 @@ func (s stored) event(id stream.ID) (e stream.Event, err error) {
 	return e, nil
 }
 
-// appendRecord appends what is known of a topic.
+// appendRecord appends a topic's record: count, bytes, newest and highest removed ID.
 func appendRecord(b []byte, a *stream.Account) []byte {
 	b = binary.AppendUvarint(b, uint64(a.Count))
 	b = binary.AppendUvarint(b, uint64(a.Bytes))

@@ -9,17 +9,16 @@ import (
 	"math"
 	"time"
 
-	lsm "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"iris-broadcast/internal/stream"
 )
 
-// Folder is a store that nobody changes, opened for reading alone.
+// Folder is a store that nobody changes, opened read-only.
 type Folder struct{ s *Store }
 
-// Look opens a folder that nobody changes, such as a backup or what Store.Moment gave, and changes nothing in it. The
-// error is a sentence.
+// Look opens a folder that nobody changes, such as a backup or a snapshot of Store.Moment, and changes nothing in it.
+// The error is a sentence.
 func Look(dir string) (*Folder, error) {
 	s, err := look(vfs.Default, dir)
 	if err != nil {
@@ -28,7 +27,7 @@ func Look(dir string) (*Folder, error) {
 	return &Folder{s}, nil
 }
 
-// Page is as of a stream.Log. What is damaged is an error.
+// Page is like that of a stream.Log, but damage is an error.
 func (f *Folder) Page(ctx context.Context, q stream.Query) (page stream.Page, err error) {
 	if err := ctx.Err(); err != nil {
 		return page, err
@@ -43,13 +42,13 @@ func (f *Folder) Page(ctx context.Context, q stream.Query) (page stream.Page, er
 	return page, err
 }
 
-// Topics are what is known of each topic, by name.
+// Topics returns the account of each topic, sorted by name.
 func (f *Folder) Topics() iter.Seq[*stream.Account] { return f.s.ledger.Accounts("") }
 
-// Close lets the folder go.
+// Close releases the folder.
 func (f *Folder) Close() error { return f.s.db.Close() }
 
-// present says whether there is a store in a folder.
+// present checks that there is a store in a folder.
 func present(files vfs.FS, dir string) error {
 	names, err := files.List(dir)
 	switch {
@@ -63,7 +62,7 @@ func present(files vfs.FS, dir string) error {
 	return nil
 }
 
-// look opens a store as it is.
+// look opens a store read-only.
 func look(files vfs.FS, dir string) (s *Store, err error) {
 	if err := present(files, dir); err != nil {
 		return nil, err
@@ -71,27 +70,24 @@ func look(files vfs.FS, dir string) (s *Store, err error) {
 	s = &Store{dir: dir, clock: time.Now}
 	o := options(lookOnly{files}, quietly)
 	o.ReadOnly, o.ErrorIfNotExists = true, true
-	err = guarded(func() (err error) {
-		if s.db, err = lsm.Open(dir, o); err != nil {
-			return err
-		}
+	if s.db, err = openDatabase(dir, o); err != nil {
+		return nil, explain(dir, err)
+	}
+	err = guarded(func() error {
 		x, err := s.readIndex()
 		if err == nil {
 			s.useIndex(unbounded, x)
 		}
 		return err
 	})
-	if err != nil && s.db != nil {
-		err = errors.Join(err, s.db.Close())
-	}
 	if err != nil {
-		return nil, explain(dir, err)
+		return nil, explain(dir, errors.Join(err, s.db.Close()))
 	}
 	return s, nil
 }
 
-// quietly tells nobody of what the caller learns anyway.
+// quietly ignores events whose cause the caller learns anyway.
 var quietly = events{log: func(string, ...any) {}, damaged: func(keySpan) {}, fatal: func(error) {}}
 
-// unbounded is the retention of who only reads.
+// unbounded is the retention for reading only.
 var unbounded = stream.Retention{Events: math.MaxInt, Age: math.MaxInt64, Bytes: math.MaxInt64, Topics: math.MaxInt}

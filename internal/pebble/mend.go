@@ -13,35 +13,35 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// attempts is how often something is read before what cannot be read counts as lost for good.
+// attempts is how often a read is tried before it fails for good.
 const attempts = 4
 
-var errUnreadable = stream.Errorf(stream.Unavailable, "A part of what is stored cannot be read; the server's log says more.")
+var errUnreadable = stream.Errorf(stream.Unavailable, "A part of the store cannot be read; see the server's log.")
 
-// damage is what was found to be damaged, and set aside.
+// damage is what was found damaged and set aside.
 type damage struct {
-	found chan keySpan // holds what Pebble's background work has met, until it is mended
+	found chan keySpan // where Pebble has met damage that is yet to be set aside
 
 	mu    sync.Mutex
 	notes []string
 }
 
-// Damage tells what was damaged and has been set aside since the start, a sentence for each time.
+// Damage lists what has been found damaged and set aside since the start, one sentence for each.
 func (s *Store) Damage() []string {
 	s.damage.mu.Lock()
 	defer s.damage.mu.Unlock()
 	return append([]string(nil), s.damage.notes...)
 }
 
-// suspect notes where Pebble has met something damaged; it is mended by tend.
+// suspect notes where Pebble has met damage, for tend to set aside.
 func (s *Store) suspect(span keySpan) {
 	select {
 	case s.damage.found <- span:
-	default: // there is something to mend already
+	default: // one is pending already
 	}
 }
 
-// unreadable makes what cannot be read an error for whoever asked, and sees to it that it is mended.
+// unreadable is the caller's error for a failed read; tend sets the damage aside.
 func (s *Store) unreadable(err error) error {
 	if err == nil {
 		return nil
@@ -50,7 +50,7 @@ func (s *Store) unreadable(err error) error {
 	return errUnreadable
 }
 
-// extent is where an error says that something is damaged, or all there is.
+// extent is the span that an error reports as damaged, or all keys.
 func extent(err error) keySpan {
 	if info := lsm.ExtractDataCorruptionInfo(err); info != nil && len(info.Bounds.Start) > 0 {
 		return keySpan{bytes.Clone(info.Bounds.Start), append(bytes.Clone(info.Bounds.End.Key), 0)}
@@ -60,7 +60,7 @@ func extent(err error) keySpan {
 
 var allKeys = keySpan{[]byte{0}, []byte{0xFF}}
 
-// mend sets aside what made a read fail. It returns nil if it is worth another try, else an error for whoever asked.
+// mend sets aside what made a read fail. It returns nil if reading again is worthwhile, else an error for the caller.
 func (s *Store) mend(ctx context.Context, err error) error {
 	if _, own := err.(*stream.Error); own || ctx.Err() != nil {
 		return err
@@ -76,7 +76,7 @@ func (s *Store) mend(ctx context.Context, err error) error {
 	return nil
 }
 
-// setAside takes what cannot be read out of a span of keys, and puts the rest in order.
+// setAside removes what cannot be read from a span of keys, and repairs the rest.
 func (s *Store) setAside(span keySpan) error {
 	if err := s.hold(context.Background()); err != nil {
 		return err
@@ -85,7 +85,7 @@ func (s *Store) setAside(span keySpan) error {
 	if s.closed {
 		return errClosed
 	}
-	if err := s.writable(); err != nil { // what is to be written would wait
+	if err := s.writable(); err != nil { // its own writes would block
 		return err
 	}
 	defer s.pauseReaders()()
@@ -99,14 +99,14 @@ func (s *Store) setAside(span keySpan) error {
 	if err == nil {
 		err = s.rebuild(lost)
 	}
-	if err != nil { // what is gone is in no ledger
+	if err != nil { // the ledger still counts what is lost
 		s.disk.condemn(err)
 	}
 	return err
 }
 
-// pauseReaders has whoever begins to read wait until resume: what is gone is not in the ledger yet. Should that fail,
-// they are let go by the disk's end.
+// pauseReaders makes new readers wait until resume, since the ledger still counts what is lost. If the disk fails
+// meanwhile, they stop waiting by themselves.
 func (s *Store) pauseReaders() (resume func()) {
 	mending := make(chan struct{})
 	set := func(to chan struct{}) {
@@ -123,8 +123,8 @@ func (s *Store) pauseReaders() (resume func()) {
 	}
 }
 
-// salvaged takes what cannot be read out of a span of keys. Until the ledger agrees with what is left, mendingKey is
-// there: a start that finds it knows that it was interrupted.
+// salvaged removes what cannot be read from a span of keys. mendingKey is present until the ledger agrees with what
+// remains: a start that finds it knows that the repair was interrupted.
 func (s *Store) salvaged(span keySpan) (lost []keySpan, err error) {
 	if err := s.db.Set([]byte{mendingKey}, nil, lsm.Sync); err != nil {
 		return nil, err
@@ -139,25 +139,25 @@ func (s *Store) salvaged(span keySpan) (lost []keySpan, err error) {
 	return lost, err
 }
 
-// note tells of something lost, once.
+// note logs a loss and records it for Damage.
 func (s *Store) note(lost keySpan) {
-	what := "Something that was stored"
+	what := "A part of the store"
 	switch lost.from[0] {
 	case eventKey:
-		what = fmt.Sprintf("What came between %v and %v", idIn(lost.from), idIn(lost.to))
+		what = fmt.Sprintf("The log between %v and %v", idIn(lost.from), idIn(lost.to))
 	case topicKey, recordKey, stateKey, voidKey:
 		what = "A part of the index"
 	case commentKey, rankKey, likeKey, totalKey:
 		what = "A part of the comment board"
 	}
-	text := what + " was damaged on the disk, and is set aside."
+	text := what + " was damaged on disk and has been set aside."
 	golog.Errorf("The store %s: %s", s.dir, text)
 	s.damage.mu.Lock()
 	defer s.damage.mu.Unlock()
 	s.damage.notes = append(s.damage.notes, text)
 }
 
-// idIn is the ID in an event's key, or one that is above all others if the key is behind them.
+// idIn is the ID in an event's key, or one above all others if the key is past the events.
 func idIn(key []byte) stream.ID {
 	if len(key) < 1+idSize || key[0] != eventKey {
 		return stream.ID{Ms: 1<<63 - 1}

@@ -16,7 +16,7 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Why a folder is refused, beside what Pebble and the system say.
+// Why a folder is refused, besides Pebble's and the system's own errors.
 var (
 	errForeign = errors.New("it holds something else")
 	errVersion = errors.New("another layout")
@@ -24,12 +24,12 @@ var (
 	errInUse   = errors.New("in use by another process")
 )
 
-// maxVoids is how many voids a store keeps: one for each of its last starts that followed new events.
+// maxVoids is how many voids a store keeps: one for each recent start that followed new events.
 const maxVoids = 1000
 
-// Open opens the store in a folder, which it creates if it is not there or empty. One that is in use by another
-// process, not writable, of another program or version, or damaged where it matters for all, is left as it is; the
-// error is a sentence that says what would be right.
+// Open opens the store in a folder, creating it if it is missing or empty. A folder that is in use by another process,
+// not writable, another program's or version's, or damaged beyond repair is left untouched; the error is a sentence
+// that says how to fix it.
 func Open(dir string, keep stream.Retention) (*Store, error) {
 	if err := settle(dir); err != nil {
 		return nil, err
@@ -54,10 +54,10 @@ func open(files vfs.FS, dir string, keep stream.Retention, clock func() time.Tim
 	return s, nil
 }
 
-// maxApplied is how many commits may wait for the disk; it is beyond what Pebble lets wait.
+// maxApplied is how many commits may wait for the disk: more than Pebble itself lets queue.
 const maxApplied = 8192
 
-// inspect says whether a folder may be opened, without a change to it.
+// inspect checks that a folder may be opened, without changing it.
 func inspect(files vfs.FS, dir string) error {
 	info, err := files.Stat(dir)
 	switch {
@@ -73,19 +73,20 @@ func inspect(files vfs.FS, dir string) error {
 		return err
 	}
 	if !holdsStore(names) {
-		if slices.ContainsFunc(names, func(name string) bool { return !strings.HasPrefix(name, reserveName) && name != "LOCK" }) {
+		foreign := func(name string) bool { return !strings.HasPrefix(name, reserveName) && name != "LOCK" }
+		if slices.ContainsFunc(names, foreign) {
 			return errForeign
 		}
 	}
 	return nil
 }
 
-// holdsStore says whether there is a store among files with these names.
+// holdsStore reports whether files with these names make up a store.
 func holdsStore(names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "marker.manifest.") })
 }
 
-// load opens the folder and reads what is to be known of its topics.
+// load opens the database and reads its index, rescuing what it can if that is damaged.
 func (s *Store) load(files vfs.FS, keep stream.Retention) (err error) {
 	if err := inspect(files, s.dir); err != nil {
 		return err
@@ -120,7 +121,7 @@ func (s *Store) load(files vfs.FS, keep stream.Retention) (err error) {
 	return s.loadLedger(keep)
 }
 
-// loadLedger reads the index, and notes that the store was away until now.
+// loadLedger reads the index and records that the store was offline until now.
 func (s *Store) loadLedger(keep stream.Retention) error {
 	x, err := s.readIndex()
 	if err != nil {
@@ -140,8 +141,8 @@ func (s *Store) loadLedger(keep stream.Retention) error {
 	return nil
 }
 
-// noteVoid adds the void that ends now, or later where a clock was set back since one began at the same event. Where
-// they are too many, the oldest go, and the floor rises above them.
+// noteVoid adds the void that ends now, or later if the clock was set back since a void began at the same event. Beyond
+// maxVoids the oldest are dropped, and the floor rises above them.
 func (s *Store) noteVoid(x *index, now stream.ID) error {
 	last := stream.Void{From: x.head, To: now}
 	if n := len(x.voids); n > 0 && x.voids[n-1].From == last.From {
@@ -164,35 +165,39 @@ func (s *Store) noteVoid(x *index, now stream.ID) error {
 	return b.Commit(lsm.Sync)
 }
 
-// inUse says whether a store could not be locked because somebody else has it.
+// inUse reports whether a lock failed because somebody else holds it.
 func inUse(err error) bool {
-	return errors.Is(err, errInUse) || errors.Is(err, syscall.EAGAIN) || strings.Contains(err.Error(), "lock held by current process")
+	return errors.Is(err, errInUse) || errors.Is(err, syscall.EAGAIN) ||
+		strings.Contains(err.Error(), "lock held by current process")
 }
 
-// explain says what would be right.
+// explain turns an error into a sentence that says how to fix it.
 func explain(dir string, err error) error {
-	const other = "or give another one with -store pebble:DIR"
+	const other = "or name another one with -store pebble:DIR"
 	switch {
 	case inUse(err):
-		return fmt.Errorf("the store %s is in use by another process; end that one, %s", dir, other)
+		return fmt.Errorf("the store %s is in use by another process; stop that one, %s", dir, other)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("the store %s cannot be written; give this user the right to read and write the folder, %s (%w)", dir, other, err)
+		return fmt.Errorf("the store %s is not writable; let this user read and write the folder, %s (%w)",
+			dir, other, err)
 	case errors.Is(err, errFile), errors.Is(err, syscall.ENOTDIR):
-		return fmt.Errorf("the store %s is not a folder; name one in that place, %s", dir, other)
-	case strings.Contains(err.Error(), "comparer name"): // a flipped bit can say so too
-		return fmt.Errorf("the folder %s holds something else than a store, or `iris-broadcast check %s` says what is damaged and "+
-			"`iris-broadcast restore` puts a copy in its place; leave it as it is, %s", dir, dir, other)
+		return fmt.Errorf("the store %s is not a folder; move that file away, %s", dir, other)
+	case strings.Contains(err.Error(), "comparer name"): // a flipped bit can cause this too
+		return fmt.Errorf("the folder %s holds something other than a store, or a damaged one: "+
+			"`iris-broadcast check %s` reports damage, `iris-broadcast restore` replaces the store with a backup; "+
+			"leave the folder alone, %s", dir, dir, other)
 	case errors.Is(err, errForeign):
-		return fmt.Errorf("the folder %s holds something else than a store; leave it to that, %s", dir, other)
+		return fmt.Errorf("the folder %s holds something other than a store; move that away, %s", dir, other)
 	case errors.Is(err, errVersion):
-		return fmt.Errorf("the store %s was written by another version of this program (this one reads layout %d); run that version, %s",
-			dir, version, other)
+		return fmt.Errorf("the store %s was written by another version of this program (this one reads layout %d); "+
+			"run that version, %s", dir, version, other)
 	case noSpace(err):
-		return fmt.Errorf("there is no room for the store %s; make some, %s (%w)", dir, other, err)
+		return fmt.Errorf("there is no space for the store %s; free some, %s (%w)", dir, other, err)
 	case isDamage(err):
-		return fmt.Errorf("the store %s is damaged, and nothing in it was changed; `iris-broadcast check %s` says where. "+
-			"Restore a copy with `iris-broadcast restore`, move the folder away to begin anew, %s (%w)", dir, dir, other, err)
+		return fmt.Errorf("the store %s is damaged, and was left unchanged; `iris-broadcast check %s` says where. "+
+			"Restore a backup with `iris-broadcast restore`, move the folder away to start afresh, %s (%w)",
+			dir, dir, other, err)
 	}
-	return fmt.Errorf("the store %s cannot be opened; mend that, see with `iris-broadcast check %s` whether it is damaged and restore a "+
-		"copy with `iris-broadcast restore`, %s (%w)", dir, dir, other, err)
+	return fmt.Errorf("the store %s cannot be opened; fix the cause, find damage with `iris-broadcast check %s` and "+
+		"restore a backup with `iris-broadcast restore`, %s (%w)", dir, dir, other, err)
 }

@@ -12,20 +12,20 @@ import (
 
 const (
 	memtableSize = 16 << 20
-	memtables    = 3 // at most, with those that wait for their flush; then writes wait
+	memtables    = 3 // at most, including those waiting to be flushed; then writes wait
 	cacheSize    = 32 << 20
 )
 
-// events is how Pebble tells of what no call of ours brings to light. It calls with its locks held: whatever takes
-// time is for another goroutine.
+// events are the callbacks for what Pebble reports outside any call of ours. Pebble holds its locks meanwhile: anything
+// slow belongs in another goroutine.
 type events struct {
 	log     func(format string, args ...any)
-	damaged func(keySpan) // somewhere among these keys is what cannot be read back; see salvage
-	fatal   func(error)   // Pebble knows no way on; nothing may be written any more
+	damaged func(keySpan) // something in this span cannot be read back; see salvage
+	fatal   func(error)   // Pebble cannot continue; nothing more may be written
 }
 
-// options are Pebble's for small values that are written once, mostly at the end of their range, and removed in
-// order.
+// options are Pebble's, tuned for small values that are written once, mostly at the end of their key range, and removed
+// in order.
 func options(fs vfs.FS, on events) *lsm.Options {
 	o := &lsm.Options{
 		FS:                          fs,
@@ -50,7 +50,7 @@ func options(fs vfs.FS, on events) *lsm.Options {
 		return lsm.UniformDBCompressionSettings(block.FastestCompression)
 	})
 	o.EnsureDefaults()
-	ours := *o.Comparer // by whose name no other program's folder is taken for a store
+	ours := *o.Comparer // its name keeps us from opening another program's database
 	ours.Name = "iris-broadcast"
 	o.Comparer = &ours
 	return o
@@ -58,21 +58,21 @@ func options(fs vfs.FS, on events) *lsm.Options {
 
 func (on events) background(err error) {
 	if lsm.ExtractDataCorruptionInfo(err) != nil {
-		return // that was told where it was met
+		return // DataCorruption has reported it
 	}
 	on.log("the store's background work: %v", err)
 }
 
-// damage is told of at each read that meets it.
+// damage is called for every read that hits corruption.
 func (on events) damage(info lsm.DataCorruptionInfo) {
 	on.damaged(keySpan{
 		slices.Clone(info.Bounds.Start),
-		append(slices.Clone(info.Bounds.End.Key), 0), // one more key where the end is exclusive does no harm
+		append(slices.Clone(info.Bounds.End.Key), 0), // one key too many, if the end is exclusive, is harmless
 	})
 }
 
-// logger takes what Pebble says of itself. Its word on each file is nobody's concern, and its Fatalf is not to end
-// the process: what it was called for is told to whoever writes.
+// logger is Pebble's log. It drops Pebble's remarks about each file, and its Fatalf does not exit: the cause is
+// returned to publishers.
 type logger struct{ events }
 
 func (logger) Infof(string, ...any) {}

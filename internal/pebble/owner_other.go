@@ -4,8 +4,8 @@ package pebble
 
 import "os"
 
-// ownLike would give a folder to the owner of another; here it inherits its rights from the folder that it is in.
+// ownLike does nothing here; a folder inherits its permissions from its parent.
 func ownLike(string, os.FileInfo) error { return nil }
 
-// sameDisk says whether two folders are on one file system; here only the attempt shows it.
+// sameDisk cannot tell here; only trying shows it.
 func sameDisk(_, _ os.FileInfo) bool { return true }

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// ownLike gives a folder, and what is in it, to the owner of another: an administrator restores what a server is to
-// open.
+// ownLike gives a folder and its files the owner of another folder: root restores a store for a server that runs as
+// another user.
 func ownLike(dir string, like os.FileInfo) error {
 	owner, ok := like.Sys().(*syscall.Stat_t)
 	if !ok || os.Geteuid() != 0 {
@@ -24,7 +24,7 @@ func ownLike(dir string, like os.FileInfo) error {
 	return errors.Join(err, listErr)
 }
 
-// sameDisk says whether two folders are on one file system, so that one can be moved to the other.
+// sameDisk reports whether two folders are on one file system, so that one can be moved next to the other.
 func sameDisk(a, b os.FileInfo) bool {
 	x, okX := a.Sys().(*syscall.Stat_t)
 	y, okY := b.Sys().(*syscall.Stat_t)

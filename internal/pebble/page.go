@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"slices"
@@ -10,7 +11,7 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Page implements stream.Log. What cannot be read because it is damaged is set aside first, and reported as a gap.
+// Page implements stream.Log. Damaged events are set aside first, and reported as a gap.
 func (s *Store) Page(ctx context.Context, q stream.Query) (page stream.Page, err error) {
 	for range attempts {
 		if page, err = s.page(ctx, q); err == nil {
@@ -34,14 +35,11 @@ func (s *Store) page(ctx context.Context, q stream.Query) (stream.Page, error) {
 		return stream.Page{}, err
 	}
 	page, err := plan.Read(v)
-	if closeErr := v.close(); err == nil {
-		err = closeErr
-	}
-	return page, err
+	return page, cmp.Or(err, v.close())
 }
 
-// look opens a view at one moment, at which what is called too. While what is damaged is set aside it waits, since what
-// is gone then is not in the ledger yet.
+// look opens a view and calls what at the same moment. It waits while damage is being set aside, since the ledger still
+// counts what is lost.
 func (s *Store) look(ctx context.Context, v *view, what func()) (err error) {
 	for {
 		mending, err := s.lookNow(v, what)
@@ -72,15 +70,15 @@ func (s *Store) lookNow(v *view, what func()) (mending <-chan struct{}, err erro
 	return nil, err
 }
 
-// view is the store at one moment. It implements stream.Reader.
+// view is a snapshot of the store. It implements stream.Reader.
 type view struct {
 	all    *lsm.Iterator
-	events *lsm.Iterator // over events, to fetch them one by one
-	doomed []stream.ID   // what may be there still, though it is removed
-	done   func()        // lets the store be closed
+	events *lsm.Iterator // to fetch single events; opened on first use
+	doomed []stream.ID   // removed, but possibly still in the snapshot
+	done   func()        // lets the store close
 }
 
-// over is an iterator over a span, of the same moment.
+// over returns an iterator over a span of the same snapshot.
 func (v *view) over(span keySpan) (*lsm.Iterator, error) {
 	return v.all.Clone(lsm.CloneOptions{IterOptions: &lsm.IterOptions{LowerBound: span.from, UpperBound: span.to}})
 }
@@ -89,14 +87,12 @@ func (v *view) close() error {
 	defer v.done()
 	err := v.all.Close()
 	if v.events != nil {
-		if closeErr := v.events.Close(); err == nil {
-			err = closeErr
-		}
+		err = cmp.Or(err, v.events.Close())
 	}
 	return err
 }
 
-// event fetches the event with an ID. It is not there if it was damaged.
+// event fetches an event by ID. It is missing if it was damaged.
 func (v *view) event(id stream.ID) (e stream.Event, found bool, err error) {
 	if v.events == nil {
 		if v.events, err = v.over(spanOf(eventKey)); err != nil {
@@ -119,7 +115,7 @@ func (v *view) Forward(a *stream.Account, after stream.ID) stream.Cursor {
 	if a == nil {
 		return v.walk(keySpan{append(keyOfEvent(nil, after), 0), []byte{eventKey + 1}}, false)
 	}
-	if after.Less(a.Removed) { // so that nothing is passed that is no longer there
+	if after.Less(a.Removed) { // skip the tombstones
 		after = a.Removed
 	}
 	span := inTopic(a.Topic)
@@ -148,7 +144,7 @@ func (v *view) walkTopic(t stream.Topic, span keySpan, backward bool) stream.Cur
 	return c
 }
 
-// cursor goes over keys that end with an ID.
+// cursor walks keys that end with an ID.
 type cursor struct {
 	view     *view
 	it       *lsm.Iterator
@@ -157,7 +153,7 @@ type cursor struct {
 	err      error
 }
 
-// step goes to the next key.
+// step moves to the next key.
 func (c *cursor) step() bool {
 	begun := c.begun
 	c.begun = true
@@ -182,13 +178,11 @@ func (c *cursor) Close() error {
 	if c.it == nil {
 		return c.err
 	}
-	if err := c.it.Close(); c.err == nil {
-		c.err = err
-	}
+	c.err = cmp.Or(c.err, c.it.Close())
 	return c.err
 }
 
-// eventCursor goes over the events of all topics.
+// eventCursor walks the events of all topics.
 type eventCursor struct {
 	cursor
 	stored
@@ -224,7 +218,7 @@ func (c *eventCursor) Event() (e stream.Event, found bool) {
 	return e, c.err == nil
 }
 
-// topicCursor goes over the events of one topic.
+// topicCursor walks the index of one topic.
 type topicCursor struct {
 	cursor
 	topic stream.Topic

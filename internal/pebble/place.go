@@ -12,27 +12,27 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// The drafts that may be beside a store.
+// The drafts that may be next to a store.
 const (
 	restoring = ".restoring"
 	importing = ".importing"
 )
 
-// exchange is exchangeNames, but in tests of what is done without it.
+// exchange is a variable so that tests can do without it.
 var exchange = exchangeNames
 
-// place is where a store is, or is to be, held by somebody who is about to put another one there.
+// place is where a store is, or will be, locked while another one is put there.
 type place struct {
-	store  string      // its folder's name, without links
-	folder os.FileInfo // nil if there is none
-	like   os.FileInfo // whose owner and rights a new folder gets
-	lock   io.Closer   // nil if there is no folder
+	store  string      // its folder, with links resolved
+	folder os.FileInfo // nil if there is no store yet
+	like   os.FileInfo // a new folder gets its owner and permissions from this one
+	lock   io.Closer   // nil if there is no store yet
 }
 
-// InUse is what the error of Lock is for a store that another process has open.
+// InUse is wrapped by Lock's error if another process has the store open.
 var InUse = errInUse
 
-// Lock takes a store that no server has open, so that none opens it. The error is a sentence.
+// Lock keeps servers from opening a store until unlock. The error is a sentence.
 func Lock(dir string) (unlock func(), err error) {
 	lock, err := vfs.Default.Lock(filepath.Join(dir, "LOCK"))
 	if err == nil {
@@ -44,7 +44,7 @@ func Lock(dir string) (unlock func(), err error) {
 	return nil, explain(dir, err)
 }
 
-// takePlace takes the place of a store, and puts in order what a crash has left beside it.
+// takePlace locks the place of a store, and cleans up what a crash has left next to it.
 func takePlace(store string) (p *place, err error) {
 	p = &place{store: withoutLink(store)}
 	defer func() {
@@ -57,7 +57,7 @@ func takePlace(store string) (p *place, err error) {
 	}
 	parent, err := os.Stat(filepath.Dir(p.store))
 	if err != nil {
-		return p, fmt.Errorf("the folder that the store %s is to be in: %w", store, err)
+		return p, fmt.Errorf("the parent folder of the store %s: %w", store, err)
 	}
 	if p.like, err = os.Stat(p.store); errors.Is(err, fs.ErrNotExist) {
 		p.like = parent
@@ -69,8 +69,8 @@ func takePlace(store string) (p *place, err error) {
 		return p, explain(store, err)
 	}
 	if !sameDisk(p.like, parent) {
-		return p, fmt.Errorf("the store %s is a disk of its own, and cannot be moved aside; use a folder on it, such as "+
-			"-store pebble:%s", store, filepath.Join(store, "data"))
+		return p, fmt.Errorf("the store %s is a mount point, which cannot be moved aside; use a folder below "+
+			"it, such as -store pebble:%s", store, filepath.Join(store, "data"))
 	}
 	if p.lock, err = vfs.Default.Lock(filepath.Join(p.store, "LOCK")); err != nil {
 		return p, explain(store, err)
@@ -79,7 +79,7 @@ func takePlace(store string) (p *place, err error) {
 	return p, p.tidy()
 }
 
-// withoutLink is where a folder is, or would be.
+// withoutLink resolves links in a folder's name; the folder need not exist.
 func withoutLink(dir string) string {
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		return real
@@ -94,7 +94,7 @@ func withoutLink(dir string) string {
 	return filepath.Join(filepath.Dir(dir), target)
 }
 
-// ownFolder gives what is in a folder to its owner.
+// ownFolder gives a folder's files to the folder's owner.
 func ownFolder(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -110,8 +110,8 @@ func (p *place) release() {
 	}
 }
 
-// tidy puts in order what was left beside the store: a draft goes; what was the store before another took its place
-// keeps, under the name that it was to have.
+// tidy cleans up next to the store: drafts are removed; a former store that has a draft's name is moved to the name it
+// was meant to get.
 func (p *place) tidy() error {
 	if err := removeIfThere(vfs.Default, filepath.Join(p.store, finished)); err != nil {
 		return err
@@ -128,21 +128,23 @@ func (p *place) tidy() error {
 	return nil
 }
 
-// aside is a name for the former store.
+// aside is a free name for the former store.
 func (p *place) aside() string {
-	name := p.store + ".before-" + time.Now().UTC().Format("20060102T150405.000Z")
+	first := p.store + ".before-" + time.Now().UTC().Format("20060102T150405.000Z")
+	name := first
 	for n := 2; ; n++ {
 		if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
 			return name
 		}
-		name = fmt.Sprintf("%s.before-%s-%d", p.store, time.Now().UTC().Format("20060102T150405.000Z"), n)
+		name = fmt.Sprintf("%s-%d", first, n)
 	}
 }
 
-// put puts a whole draft in the store's place, and says where the former one is, "" if there was none. At any moment
-// there is a whole store: where the system can, the two are exchanged in one step; elsewhere settle ends it.
+// put puts a finished draft in the store's place, and returns where the former store is now, "" if there was none.
+// There is a complete store at every moment: where the system can, the two folders swap names in one step; elsewhere
+// settle completes an interrupted put.
 func (p *place) put(d *draft) (before string, err error) {
-	rights := os.FileMode(0o755) // as Pebble makes a folder
+	rights := os.FileMode(0o755) // as Pebble creates folders
 	if p.folder != nil {
 		rights = p.folder.Mode().Perm()
 	}
@@ -159,13 +161,13 @@ func (p *place) put(d *draft) (before string, err error) {
 		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("the new store is whole, but could not be put in the place of %s: %w", p.store, err)
+		return "", fmt.Errorf("the new store is complete, but could not replace %s: %w", p.store, err)
 	}
 	err = d.settled(p.store)
 	return before, errors.Join(err, syncFolder(vfs.Default, filepath.Dir(p.store)))
 }
 
-// settle ends what a crash between two steps of put has left: no store, and a whole one that was to be it.
+// settle completes a put that a crash interrupted between two steps: no store is there, but a finished draft is.
 func settle(store string) error {
 	store = withoutLink(store)
 	if _, err := os.Lstat(store); !errors.Is(err, fs.ErrNotExist) {
@@ -178,7 +180,7 @@ func settle(store string) error {
 		}
 		lock, err := vfs.Default.Lock(filepath.Join(store+suffix, finished))
 		if err != nil {
-			return fmt.Errorf("a new store is about to be put in the place of %s; try again in a moment (%w)", store, err)
+			return fmt.Errorf("the store %s is being replaced; try again in a moment (%w)", store, err)
 		}
 		if err := os.Rename(store+suffix, store); err != nil {
 			return errors.Join(err, lock.Close())

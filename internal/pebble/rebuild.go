@@ -9,7 +9,7 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// rebuild makes everything else agree with the events that are left, and raises the floor above those that were lost.
+// rebuild makes everything agree with the remaining events, and raises the floor above the lost ones.
 func (s *Store) rebuild(lost []keySpan) error {
 	floor := s.ledger.Floor()
 	for _, span := range lost {
@@ -18,9 +18,9 @@ func (s *Store) rebuild(lost []keySpan) error {
 		}
 	}
 	c := &chunk{db: s.db, batch: s.db.NewBatch()}
-	_ = c.batch.DeleteRange([]byte{topicKey}, []byte{topicKey + 1}, nil) // it may have events that are lost
+	_ = c.batch.DeleteRange([]byte{topicKey}, []byte{topicKey + 1}, nil) // it may list lost events
 	accounts, err := s.count(func(topic stream.Topic, id stream.ID, size int64) (keep bool, err error) {
-		if was := s.ledger.Account(topic); was == nil || !was.Removed.Less(id) { // its removal was lost
+		if was := s.ledger.Account(topic); was == nil || !was.Removed.Less(id) { // the damage has undone its removal
 			return false, c.do(c.batch.Delete(keyOfEvent(nil, id), nil))
 		}
 		return true, c.do(c.batch.Set(keyInTopic(nil, topic, id), binary.AppendUvarint(nil, uint64(size)), nil))
@@ -42,7 +42,7 @@ func (s *Store) rebuild(lost []keySpan) error {
 	return s.rebuildBoard(lost)
 }
 
-// rescue mends a store whose state, records or voids cannot be read at its start.
+// rescue repairs a store whose state, records or voids cannot be read at its start.
 func (s *Store) rescue(keep stream.Retention, why error) error {
 	lost, err := s.salvaged(extent(why))
 	if err != nil || len(lost) == 0 {
@@ -51,7 +51,7 @@ func (s *Store) rescue(keep stream.Retention, why error) error {
 	return s.reload(keep, lost)
 }
 
-// reload makes everything anew from the events that are left. Nothing is proved any more of what came before.
+// reload rebuilds everything from the remaining events. Nothing is certain about the time before any more.
 func (s *Store) reload(keep stream.Retention, lost []keySpan) error {
 	for _, a := range lost {
 		s.note(a)
@@ -71,9 +71,9 @@ func (s *Store) reload(keep stream.Retention, lost []keySpan) error {
 	return s.rebuild(lost)
 }
 
-// count finds what there is of each topic by reading every event; keep says which of them count.
-func (s *Store) count(keep func(stream.Topic, stream.ID, int64) (bool, error)) (map[stream.Topic]*stream.Account, error) {
-	accounts := map[stream.Topic]*stream.Account{}
+// count reads every event and builds each topic's account from those that keep accepts.
+func (s *Store) count(keep func(stream.Topic, stream.ID, int64) (bool, error)) (accounts, error) {
+	found := accounts{}
 	err := s.each(spanOf(eventKey), func(key, value []byte) error {
 		kept, err := parseStored(value)
 		if err != nil {
@@ -87,18 +87,23 @@ func (s *Store) count(keep func(stream.Topic, stream.ID, int64) (bool, error)) (
 		if wanted, err := keep(topic, id, kept.size()); err != nil || !wanted {
 			return err
 		}
-		a := accounts[topic]
-		if a == nil {
-			a = &stream.Account{Topic: topic}
-			accounts[topic] = a
-		}
-		a.Add(id, kept.size())
+		found.add(topic, id, kept.size())
 		return nil
 	})
-	return accounts, err
+	return found, err
 }
 
-// rewrite writes anew what a ledger knows.
+// accounts are of topics that are being counted.
+type accounts map[stream.Topic]*stream.Account
+
+func (all accounts) add(t stream.Topic, id stream.ID, size int64) {
+	if all[t] == nil {
+		all[t] = &stream.Account{Topic: t}
+	}
+	all[t].Add(id, size)
+}
+
+// rewrite replaces the records, voids and state by a ledger's.
 func (s *Store) rewrite(c *chunk, l *stream.Ledger) error {
 	_ = c.batch.DeleteRange([]byte{recordKey}, []byte{recordKey + 1}, nil)
 	for a := range l.Accounts("") {
@@ -114,7 +119,7 @@ func (s *Store) rewrite(c *chunk, l *stream.Ledger) error {
 	return c.batch.Commit(lsm.Sync)
 }
 
-// rebuildBoard makes the comments' places and their number agree with the comments that are left.
+// rebuildBoard makes the comments' places and their total agree with the remaining comments.
 func (s *Store) rebuildBoard(lost []keySpan) error {
 	concerned := false
 	for _, span := range lost {
@@ -141,7 +146,7 @@ func (s *Store) rebuildBoard(lost []keySpan) error {
 	return c.batch.Commit(lsm.Sync)
 }
 
-// chunk is a batch that is written whenever it has become long.
+// chunk is a batch that is committed whenever it gets long.
 type chunk struct {
 	db    *lsm.DB
 	batch *lsm.Batch
@@ -158,5 +163,5 @@ func (c *chunk) do(err error) error {
 	return nil
 }
 
-// touches says whether a span has keys of a kind.
+// touches reports whether a span has keys of a kind.
 func touches(span keySpan, kind byte) bool { return span.from[0] <= kind && span.to[0] >= kind }

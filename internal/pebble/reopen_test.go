@@ -143,7 +143,8 @@ func TestAnOlderCopyThatIsPutBackIsAGap(t *testing.T) {
 	wantGap(t, s, "who had the last of the copy", known, false)
 	next := add(t, s, news, "after it")
 	wantGap(t, s, "who had what is lost, later", lost, true)
-	for what, after := range map[string]stream.ID{"the last of the copy": known, "the moment it was opened": stream.IDAt(h.clock()), "the new one": next} {
+	for what, after := range map[string]stream.ID{"the last of the copy": known,
+		"the moment it was opened": stream.IDAt(h.clock()), "the new one": next} {
 		wantGap(t, s, what, after, false)
 	}
 	s.Close() // and again, so that there are two voids
@@ -252,8 +253,8 @@ func TestAFolderThatIsNoStoreIsLeftAsItIs(t *testing.T) {
 	s.db.Set([]byte{stateKey}, []byte{version + 1}, lsm.Sync)
 	s.Close()
 	for dir, want := range map[string]string{
-		foreign + "/pebble": "holds something else than a store", foreign + "/file": "is not a folder",
-		foreign + "/full": "holds something else than a store", inUse: "in use by another process",
+		foreign + "/pebble": "holds something other than a store", foreign + "/file": "is not a folder",
+		foreign + "/full": "holds something other than a store", inUse: "in use by another process",
 		other: "was written by another version",
 	} {
 		before := contents(t, dir)

@@ -12,27 +12,26 @@ import (
 )
 
 const (
-	// reserveName is the file that keeps room on the disk for what has been accepted when the disk is found full.
+	// reserveName is the file that holds disk space for what was accepted before the disk was found full.
 	reserveName = "RESERVE"
 
-	// reserveSize is room for a flush of all memtables that may be queued, for the log of what is in flight, and for
-	// a new MANIFEST.
+	// reserveSize has room for flushing all memtables that may be queued, for the log of what is in flight, and for a
+	// new MANIFEST.
 	reserveSize = (memtables + 1) * memtableSize
 
-	// headroom is what must be free beside the reserve before anything is accepted again, so that a disk on the brink
-	// does not take turns between full and not.
+	// headroom must be free besides the reserve before writes resume, so that a nearly full disk does not flap.
 	headroom = 4 << 20
 
-	// retryEvery is how often a full disk is tried again.
+	// retryEvery is how often a full disk is retried.
 	retryEvery = 2 * time.Second
 )
 
-// noSpace says that an error may go away by itself when somebody makes room.
+// noSpace reports whether an error goes away once somebody frees space.
 func noSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }
 
-// attempt repeats what writes until it works, or gives its error when nobody is served by waiting.
+// attempt repeats a write until it succeeds, or returns its error if waiting helps nobody.
 func (d *disk) attempt(write func() error) error {
 	for {
 		d.halt()
@@ -50,7 +49,7 @@ func (d *disk) attempt(write func() error) error {
 	}
 }
 
-// halt holds what would write to a disk that has failed, or to a folder that is no longer ours.
+// halt blocks forever if the disk has failed or the folder is no longer ours.
 func (d *disk) halt() {
 	select {
 	case <-d.failed:
@@ -61,19 +60,22 @@ func (d *disk) halt() {
 	}
 }
 
-// final gives an error to a store that is being opened; another never hears of it.
+// final returns the error to a store that is being opened. An open store never sees it: the disk is condemned.
 func (d *disk) final(err error) error {
-	d.mu.Lock()
-	serving := d.serving
-	d.mu.Unlock()
-	if serving {
+	if d.isServing() {
 		d.condemn(err)
 		select {}
 	}
 	return err
 }
 
-// spend gives the reserve back to the file system, and says whether there was one.
+func (d *disk) isServing() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.serving
+}
+
+// spend gives the reserve back to the file system, and reports whether there was one.
 func (d *disk) spend() bool {
 	d.fill()
 	d.mu.Lock()
@@ -85,7 +87,7 @@ func (d *disk) spend() bool {
 	return d.Remove(d.PathJoin(d.dir, reserveName)) == nil
 }
 
-// wait waits for another attempt, and says whether there should be one.
+// wait waits for the next attempt, and reports whether there should be one.
 func (d *disk) wait() bool {
 	d.mu.Lock()
 	if !d.serving {
@@ -107,7 +109,7 @@ func (d *disk) wait() bool {
 	}
 }
 
-// fill says that there is no room, and sees to it that this ends.
+// fill marks the disk as full, and starts recovering from it.
 func (d *disk) fill() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -118,7 +120,7 @@ func (d *disk) fill() {
 	go d.recover()
 }
 
-// recover waits until there is room for the reserve and more.
+// recover waits until there is space for the reserve and the headroom.
 func (d *disk) recover() {
 	for {
 		select {
@@ -141,7 +143,7 @@ func (d *disk) recover() {
 	}
 }
 
-// prepare makes the reserve if it is not there, and tries whether there is room beside it.
+// prepare creates the reserve if it is missing, and checks that the headroom is free.
 func (d *disk) prepare() error {
 	name := d.PathJoin(d.dir, reserveName)
 	need := d.headroom
@@ -150,7 +152,7 @@ func (d *disk) prepare() error {
 	if !whole {
 		need += d.reserve
 	}
-	// A look first: to try is to take, for a moment, what the log and a flush may need.
+	// Ask first: trying takes, for a moment, space that the log and a flush may need.
 	if usage, err := d.GetDiskUsage(d.dir); err == nil && usage.AvailBytes < uint64(need) {
 		return syscall.ENOSPC
 	}
@@ -167,8 +169,8 @@ func (d *disk) prepare() error {
 	return errors.Join(err, removeIfThere(d.FS, probe))
 }
 
-// allocate makes a file that has all its blocks. Where they must be written for that, no part is left out or
-// compressed away.
+// allocate creates a file with all its blocks. Where they have to be written, the data is random, so that no file
+// system leaves any out or compresses them away.
 func (d *disk) allocate(name string, size int64) error {
 	file, err := d.FS.Create(name, vfs.WriteCategoryUnspecified)
 	if err != nil {
@@ -180,10 +182,7 @@ func (d *disk) allocate(name string, size int64) error {
 	if err == nil {
 		err = file.Sync()
 	}
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
+	if err = errors.Join(err, file.Close()); err != nil {
 		_ = d.FS.Remove(name)
 	}
 	return err

@@ -9,8 +9,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Restore puts a copy of a folder that nobody changes in the place of a store, and says where the former one is, "" if
-// there was none. The folder is checked before, and the copy before it takes the place.
+// Restore replaces a store by a copy of a folder that nobody changes, and returns where the former store is now, "" if
+// there was none. Both the folder and the copy are checked first.
 func Restore(ctx context.Context, from, store string, progress Progress) (sum Summary, before string, err error) {
 	if a, err := os.Stat(from); err == nil {
 		if b, err := os.Stat(store); err == nil && os.SameFile(a, b) {
@@ -24,7 +24,7 @@ func Restore(ctx context.Context, from, store string, progress Progress) (sum Su
 	defer p.release()
 	_, found, err := check(ctx, vfs.Default, from, progress)
 	if err == nil && len(found) > 0 {
-		err = fmt.Errorf("%s is damaged, and the store is as it was; restore another backup (%v)", from, found[0])
+		err = fmt.Errorf("%s is damaged, and the store is unchanged; restore another backup (%v)", from, found[0])
 	}
 	if err != nil {
 		return sum, "", err

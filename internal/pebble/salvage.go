@@ -14,34 +14,34 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// keySpan is the keys from one on, up to another.
+// keySpan is the keys from one, inclusive, to another, exclusive.
 type keySpan struct{ from, to []byte }
 
-// salvage takes out of a store what cannot be read, so that everything else can be: a damaged block would fail each
-// read and each compaction over it for ever. Pebble's Excise makes tables end before the block and begin after it,
-// and no compaction looks at it again; DeleteRange would not do, since compactions read what they delete.
+// salvage removes from a store what cannot be read, so that everything else can be: otherwise every read and every
+// compaction of a damaged block would fail forever. Pebble's Excise makes tables end before the block and start after
+// it, so that no compaction reads it again. DeleteRange would not do: compactions read what they delete.
 //
-// Excise takes whatever else lies in the span, from newer and older tables too. That is read from a copy of the store
-// in which the damaged tables are empty, and put back in the same step.
+// Excise removes everything in the span, from newer and older tables too. That is read from a copy of the store in
+// which the damaged tables are empty, and put back in the same step.
 type salvage struct {
-	fs  vfs.FS // not the disk's: what is written here is not in the way of anybody
+	fs  vfs.FS // not the disk's: nobody waits for what is written here
 	dir string
 	o   *lsm.Options // what the store was opened with
 }
 
-// salvageName is the folder in the store's in which that is done.
+// salvageName is the folder for that copy, inside the store's.
 const salvageName = "salvage"
 
-// setAside removes the damaged blocks in a range of keys, and gives the spans in which something may be missing now.
-// Of the keys in a span, those are left that other tables hold; one that was overwritten or deleted in a damaged
-// block is back in its former state. A range that is read without damage costs a read.
+// setAside removes the damaged blocks in a range of keys, and returns the spans in which something may now be missing.
+// Keys in a span that are also in other tables remain; one that was overwritten or deleted in a damaged block is back
+// in its former state. An undamaged range costs no more than reading it.
 //
-// The caller sees to it that nothing is committed meanwhile.
+// Nothing may be committed meanwhile.
 func (s salvage) setAside(db *lsm.DB, r keySpan) (lost []keySpan, err error) {
-	if err := db.Flush(); err != nil { // so that all is in tables
+	if err := db.Flush(); err != nil { // so that everything is in tables
 		return nil, err
 	}
-	for range 4 { // once is enough, but for damage that hid behind other damage
+	for range 4 { // once, unless damage hides behind other damage
 		spans, tables, err := s.find(db, r)
 		if err != nil || len(spans) == 0 {
 			return lost, err
@@ -51,25 +51,23 @@ func (s salvage) setAside(db *lsm.DB, r keySpan) (lost []keySpan, err error) {
 		}
 		lost = append(lost, spans...)
 	}
-	return lost, errors.New("what is damaged could not be set aside")
+	return lost, errors.New("the damage could not be set aside")
 }
 
-// find gives the damaged spans, in order and apart from each other, and the files that they are in.
+// find returns the damaged spans, sorted and disjoint, and the files they are in.
 func (s salvage) find(db *lsm.DB, r keySpan) (spans []keySpan, files []string, err error) {
-	levels, err := db.SSTables(lsm.WithKeyRangeFilter(r.from, r.to))
+	tables, _, err := tablesOf(db, lsm.WithKeyRangeFilter(r.from, r.to))
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, level := range levels {
-		for _, table := range level {
-			span, damaged := s.inspect(table)
-			if !damaged || replaced(db, table) {
-				continue
-			}
-			spans = append(spans, span)
-			if name := tableName(table); !slices.Contains(files, name) {
-				files = append(files, name)
-			}
+	for _, table := range tables {
+		span, damaged := s.inspect(table)
+		if !damaged || replaced(db, table) {
+			continue
+		}
+		spans = append(spans, span)
+		if name := tableName(table); !slices.Contains(files, name) {
+			files = append(files, name)
 		}
 	}
 	slices.SortFunc(spans, func(a, b keySpan) int { return bytes.Compare(a.from, b.from) })
@@ -86,22 +84,17 @@ func (s salvage) find(db *lsm.DB, r keySpan) (spans []keySpan, files []string, e
 	return merged, files, nil
 }
 
-// replaced says whether a compaction has written a table anew meanwhile; then its file may be gone.
+// replaced reports whether a compaction has rewritten a table meanwhile; then its file may be gone.
 func replaced(db *lsm.DB, t lsm.SSTableInfo) bool {
-	levels, err := db.SSTables()
-	for _, level := range levels {
-		for _, other := range level {
-			if other.BackingSSTNum == t.BackingSSTNum {
-				return false
-			}
-		}
-	}
-	return err == nil
+	tables, _, err := tablesOf(db)
+	return err == nil && !slices.ContainsFunc(tables, func(other lsm.SSTableInfo) bool {
+		return other.BackingSSTNum == t.BackingSSTNum
+	})
 }
 
-// inspect reads a table, and gives what in it cannot be read: from its last good key on, up to its first good key
-// after that. The span begins with a good key, since Excise looks for the one before the span, and takes a block that
-// it cannot read there for the end of the table. A table that cannot be opened is damaged as a whole.
+// inspect reads a table and returns the span that cannot be read: from the last good key before the damage to the first
+// good one after it. It starts at a good key because Excise looks for the one before the span, and would take an
+// unreadable block there for the end of the table. A table that cannot be opened is damaged as a whole.
 func (s salvage) inspect(t lsm.SSTableInfo) (span keySpan, damaged bool) {
 	span = keySpan{slices.Clone(t.Smallest.UserKey), slices.Clone(t.Largest.UserKey)}
 	if !t.Largest.IsExclusiveSentinel() {
@@ -126,7 +119,7 @@ func (s salvage) inspect(t lsm.SSTableInfo) (span keySpan, damaged bool) {
 	return span, damaged || err != nil
 }
 
-// narrow reads a table from either end of a span up to the damage.
+// narrow shrinks a span to the damage, reading the table from both ends.
 func narrow(r *sstable.Reader, span *keySpan) (damaged bool, err error) {
 	it, err := r.NewIter(sstable.NoTransforms, span.from, span.to, sstable.AssertNoBlobHandles)
 	if err != nil {
@@ -139,7 +132,7 @@ func narrow(r *sstable.Reader, span *keySpan) (damaged bool, err error) {
 	if it.Error() == nil {
 		return false, it.Close()
 	}
-	_ = it.Close() // gives the same error
+	_ = it.Close() // returns the same error
 	back, err := r.NewIter(sstable.NoTransforms, span.from, span.to, sstable.AssertNoBlobHandles)
 	if err != nil {
 		return false, err
@@ -157,7 +150,7 @@ func narrow(r *sstable.Reader, span *keySpan) (damaged bool, err error) {
 	return true, nil
 }
 
-// replace takes the spans out of the store, and puts back what there is of them without the damaged files.
+// replace removes the spans from the store, and puts back what the undamaged files have of them.
 func (s salvage) replace(db *lsm.DB, spans []keySpan, files []string) (err error) {
 	aside := s.fs.PathJoin(s.dir, salvageName)
 	if err := s.fs.RemoveAll(aside); err != nil {
@@ -196,7 +189,7 @@ func (s salvage) replace(db *lsm.DB, spans []keySpan, files []string) (err error
 	return nil
 }
 
-// excise takes a span out of the store, and puts back what the rest has of it.
+// excise removes a span from the store, and puts back what rest has of it.
 func (s salvage) excise(db, rest *lsm.DB, span keySpan, path string) (err error) {
 	it, err := rest.NewIter(&lsm.IterOptions{LowerBound: span.from, UpperBound: span.to})
 	if err != nil {
@@ -240,7 +233,7 @@ func (s salvage) excise(db, rest *lsm.DB, span keySpan, path string) (err error)
 	return err
 }
 
-// writeTable writes a table of what fill sets, in the keys' order, and says how much that was.
+// writeTable writes a table of what fill sets, in key order, and returns how many keys that is.
 func (s salvage) writeTable(path string, fill func(set func(key, value []byte) error) error) (n int, err error) {
 	file, err := s.fs.Create(path, vfs.WriteCategoryUnspecified)
 	if err != nil {

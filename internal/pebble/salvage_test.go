@@ -68,7 +68,8 @@ func TestATableThatIsGoneOrShortOrOverwrittenIsSetAside(t *testing.T) {
 				if err := db.Compact(t.Context(), allKeys.from, allKeys.to, false); err != nil {
 					t.Error(err)
 				}
-				if found, err := checkDir(copyStore(t, fs.(*vfs.MemFS)), "store", func(int64, int64) {}); err != nil || len(found) > 0 {
+				if found, err := checkDir(copyStore(t, fs.(*vfs.MemFS)), "store", func(int64, int64) {}); err != nil ||
+					len(found) > 0 {
 					t.Errorf("a check finds %v, %v", found, err)
 				}
 			})

@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// A write beyond the limit to the size of files is to fail, and not to end the process.
+// A write beyond the file size limit must fail, not end the process.
 func init() { signal.Ignore(syscall.SIGXFSZ) }

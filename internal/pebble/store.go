@@ -1,8 +1,8 @@
-// Package pebble is the durable store: a stream.Log and a board.Store in a folder that Pebble keeps. What Append
-// acknowledged is on the disk, and is there again after a crash.
+// Package pebble is the durable store: a stream.Log and a board.Store in a Pebble database. What Append has
+// acknowledged is on disk and survives a crash.
 //
-// Whoever appends gets the next IDs and hands a batch to Pebble, one after the other; Pebble makes those durable
-// together that wait while the disk is busy with others. One goroutine, acknowledge, tells of them in that order.
+// Appenders assign IDs and hand their batches to Pebble one at a time; Pebble groups the batches that arrive while the
+// disk is busy into one sync. A single goroutine, acknowledge, publishes them in that order.
 package pebble
 
 import (
@@ -19,7 +19,7 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Store is a stream.Log and a board.Store in a folder. See Open.
+// Store is a stream.Log and a board.Store in a folder. Open makes one. It is safe for concurrent use.
 type Store struct {
 	// Set by Open, then read-only.
 	dir     string
@@ -29,40 +29,40 @@ type Store struct {
 	clock   func() time.Time
 
 	feed     stream.Feed
-	applied  chan *commit // what Pebble has and the disk may not, in order
+	applied  chan *commit // handed to Pebble, not necessarily on disk yet; in order
 	closing  chan struct{}
 	tending  sync.WaitGroup // tend and acknowledge
 	shutdown sync.Once
 	closeErr error // of the first Close
 
-	complaint atomic.Pointer[error] // why the store cannot write, as it was last logged
+	complaint atomic.Pointer[error] // why the store cannot write, as last logged
 	damage    damage
 
-	reading sync.WaitGroup // views; none is added once shut is set
+	reading sync.WaitGroup // open views; none is added once shut is set
 
-	// writing has a token while somebody changes the store, see hold. It guards what follows; the ledger is changed
-	// with mu held too.
+	// writing is a semaphore of one: its holder may change the store, see hold. It guards the fields below; changing
+	// the ledger also takes mu.
 	writing chan struct{}
 	closed  bool
 	fronts  map[stream.Topic]*front
-	swept   stream.ID // age and bytes have left nothing up to here that they bound
+	swept   stream.ID // the age and byte limits have been applied up to here
 
-	mu      sync.RWMutex  // guards what follows; held for memory's work, and to open an iterator
-	shut    bool          // the database is to be closed
-	mending chan struct{} // closed when the ledger agrees with the events again; nil if it does
+	mu      sync.RWMutex  // guards the fields below; never held during I/O, except to open an iterator
+	shut    bool          // the database is about to close
+	mending chan struct{} // closed once the ledger agrees with the events again; nil if it does
 	ledger  *stream.Ledger
-	head    stream.ID   // of what is durable
-	doomed  []stream.ID // what is removed by commits that are not known to be durable, in their order
+	head    stream.ID   // of the durable events
+	doomed  []stream.ID // events removed by commits not yet known to be durable, in commit order
 }
 
-// The store's own errors, as whoever publishes sees them.
+// Errors as publishers see them.
 var (
 	errClosed  = stream.Errorf(stream.Unavailable, "The server is stopping; publish again in a moment.")
-	errUnknown = errors.New("the disk did not say whether it has the last events")
+	errUnknown = errors.New("it is not known whether the last events reached the disk")
 )
 
-// Append implements stream.Log. It returns when the disk has the events; if ctx ends before, they may be kept all the
-// same. Errors beside those of the context: Full, and Unavailable while the disk does not take them.
+// Append implements stream.Log. It returns once the events are on disk; if ctx ends first, they may be kept all the
+// same. Besides the context's errors it returns Full, and Unavailable while the disk cannot be written.
 func (s *Store) Append(ctx context.Context, events ...stream.Event) ([]stream.ID, error) {
 	logged, err := s.change(ctx, func(*lsm.Batch) ([]stream.Event, error) { return slices.Clone(events), nil })
 	if err != nil {
@@ -81,7 +81,7 @@ func (s *Store) Head(context.Context) (stream.ID, error) {
 // Ready implements stream.Log.
 func (s *Store) Ready(context.Context) error { return s.writable() }
 
-// writable says why nothing can be appended, and logs it when that changes.
+// writable returns why nothing can be appended, and logs it when that changes.
 func (s *Store) writable() error {
 	why := s.disk.writable()
 	if why == nil {
@@ -104,13 +104,13 @@ func (s *Store) writable() error {
 	return unavailable(why)
 }
 
-// unavailable is why the store cannot write, for whoever publishes.
+// unavailable tells a publisher why the store cannot write.
 func unavailable(why error) error {
-	advice := "Nothing is kept until it is mended and the server is started again."
+	advice := "Writes resume once this is fixed and the server is restarted."
 	if errors.Is(why, errFull) {
-		advice = "It goes on by itself once there is room; until then nothing is kept."
+		advice = "Writes resume once there is space."
 	}
-	return stream.Errorf(stream.Unavailable, "The store cannot work: %v. %s", why, advice)
+	return stream.Errorf(stream.Unavailable, "The store cannot write: %v. %s", why, advice)
 }
 
 // Follow implements stream.Log.
@@ -123,7 +123,7 @@ func (s *Store) Follow(ctx context.Context, after stream.ID, deliver func(stream
 	return s.feed.Follow(ctx, after, join, s.Page, deliver)
 }
 
-// Size is how many bytes the store takes on the disk.
+// Size is how many bytes the store occupies on disk.
 func (s *Store) Size() float64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -133,9 +133,9 @@ func (s *Store) Size() float64 {
 	return float64(s.db.Metrics().DiskSpaceUsage())
 }
 
-// Close waits until what was appended is durable, and closes the store. Whoever appends afterwards is told that it is
-// Unavailable. A disk that takes nothing more does not hold it up: the log has what was acknowledged. Calling it again
-// returns the same.
+// Close waits until everything appended is durable, then closes the store; later appends are Unavailable. It does not
+// wait for a disk that accepts no writes: the log already has everything acknowledged. Calling it again returns the
+// same error.
 func (s *Store) Close() error {
 	s.shutdown.Do(func() {
 		close(s.closing)
@@ -152,7 +152,8 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// settle has nothing more appended, and waits until all that was is durable, or the disk takes nothing more.
+// settle stops appends and waits until all earlier ones are durable. It returns false if the disk accepts no more
+// writes.
 func (s *Store) settle() bool {
 	settled := make(chan struct{})
 	go func() {
@@ -179,11 +180,11 @@ func (s *Store) settle() bool {
 	}
 }
 
-// settleWait is how long a write may wait for room before a store that is to be closed is left.
+// settleWait is how often Close checks whether a write is stuck for want of space.
 const settleWait = time.Second
 
-// hold waits for the right to change the store, until release. Who has it may wait for the disk: should that fail, for
-// ever, and then nobody else waits for him.
+// hold waits for the right to change the store, until release. The holder may wait for the disk; if the disk fails, it
+// waits forever, and nobody else waits for it.
 func (s *Store) hold(ctx context.Context) error {
 	select {
 	case s.writing <- struct{}{}:

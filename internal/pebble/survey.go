@@ -14,15 +14,15 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Summary is what a store holds.
+// Summary is what a store holds, in numbers.
 type Summary struct {
 	Events, Topics, Comments int
-	Head                     stream.ID // of the newest event, or the position where the log began
-	Bytes                    int64     // of the files
+	Head                     stream.ID // the newest event's ID, or where the log begins
+	Bytes                    int64     // of all files
 }
 
-// Check reads all of a folder that nobody changes, and changes nothing. It gives what it holds, and a sentence for each
-// thing that is damaged; an error says why it could not be checked.
+// Check reads all of a folder that nobody changes, and changes nothing. It returns what the store holds, and a sentence
+// for each piece of damage. An error means that it could not be checked.
 func Check(ctx context.Context, dir string, progress Progress) (sum Summary, damaged []string, err error) {
 	sum, found, err := check(ctx, vfs.Default, dir, progress)
 	for _, f := range found {
@@ -44,11 +44,11 @@ func check(ctx context.Context, files vfs.FS, dir string, progress Progress) (su
 		return sum, nil, err
 	}
 	if _, sum.Bytes, err = filesOf(files, dir); err != nil || len(found) > 0 {
-		return sum, found, err // what is above the tables makes no sense then
+		return sum, found, err // with damaged tables, comparing makes no sense
 	}
 	s, err := look(files, dir)
 	if isDamage(err) {
-		return sum, append(found, finding{"(the index)", "What is known of the topics cannot be read.", err}), nil
+		return sum, append(found, finding{"(the index)", "The topics' records cannot be read.", err}), nil
 	}
 	if err != nil {
 		return sum, nil, err
@@ -67,7 +67,7 @@ func isDamage(err error) bool {
 	return found || errors.Is(err, errDamaged) || lsm.IsCorruptionError(err)
 }
 
-// survey compares what is kept with what is known of it.
+// survey compares the events with the index and the records.
 type survey struct {
 	s             *Store
 	ctx           context.Context
@@ -77,7 +77,7 @@ type survey struct {
 	found         []finding
 }
 
-// tally is some events of a topic. Two tallies are the same if they are of the same events.
+// tally sums up events of a topic. Equal tallies are of the same events.
 type tally struct {
 	count  int
 	bytes  int64
@@ -150,34 +150,34 @@ func (v *survey) readIndex() error {
 	})
 }
 
-// report adds what does not agree, as long as it is worth reading.
+// report adds a mismatch, up to as many as anybody would read.
 func (v *survey) report(format string, args ...any) {
 	if len(v.found) < 20 {
 		v.found = append(v.found, finding{"(the index)", fmt.Sprintf(format, args...), errDamaged})
 	}
 }
 
-// compare looks for differences between the events, the topics' index and what is known of the topics.
+// compare looks for mismatches between the events, the topics' index and their records.
 func (v *survey) compare() error {
 	for name, kept := range v.events {
 		if indexed := v.index[name]; indexed == nil || *indexed != *kept {
-			v.report("Of the topic %s the index has others than the %d events that are kept.", name, kept.count)
+			v.report("The index of the topic %s does not match its %d events.", name, kept.count)
 		}
 		if topic, err := stream.ParseTopic(name); err != nil || v.s.ledger.Account(topic) == nil {
-			v.report("Nothing is known of the topic %s, of which %d events are kept.", name, kept.count)
+			v.report("The topic %s has no record, but %d events.", name, kept.count)
 		}
 	}
 	for a := range v.s.ledger.Accounts("") {
 		v.sum.Topics++
 		kept := of(v.events, []byte(a.Topic.String()))
 		if a.Count != kept.count || a.Bytes != kept.bytes || a.Newest != kept.newest {
-			v.report("Of the topic %v %d events are kept, the newest %v, where %d are to be, the newest %v.",
+			v.report("The topic %v has %d events, the newest %v; its record says %d, the newest %v.",
 				a.Topic, kept.count, kept.newest, a.Count, a.Newest)
 		}
 	}
 	for name, indexed := range v.index {
 		if v.events[name] == nil {
-			v.report("Of the topic %s the index has %d events, and none is kept.", name, indexed.count)
+			v.report("The index of the topic %s has %d events, but none is stored.", name, indexed.count)
 		}
 	}
 	if v.s.head.Less(v.s.ledger.Floor()) {
@@ -186,7 +186,7 @@ func (v *survey) compare() error {
 	return nil
 }
 
-// board looks for differences between the comments, their places and their number.
+// board looks for mismatches between the comments, their places and their total.
 func (v *survey) board() error {
 	places := map[string]bool{}
 	err := v.s.each(spanOf(rankKey), func(key, _ []byte) error {
@@ -210,7 +210,7 @@ func (v *survey) board() error {
 	}
 	value, err := v.s.get([]byte{totalKey})
 	if total, _ := binary.Uvarint(value); err == nil && (int(total) != v.sum.Comments || ranked != v.sum.Comments) {
-		v.report("The board has %d comments and %d places, where %d are to be.", v.sum.Comments, ranked, total)
+		v.report("The board has %d comments and %d places; its total says %d.", v.sum.Comments, ranked, total)
 	}
 	return err
 }

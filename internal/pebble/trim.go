@@ -13,46 +13,47 @@ import (
 )
 
 const (
-	// portion is how many events one commit removes, beyond one for each that comes: so few that publishers do not notice.
+	// portion is how many events one commit removes besides one for each that it adds: few enough that publishers do
+	// not notice.
 	portion = 256
 
-	// longFront is how many of a topic's oldest events are known without a look at the disk.
+	// longFront is how many of a topic's oldest events are kept in memory, to remove them without reading.
 	longFront = 16
 
-	// tendEvery is how often what is too old is looked for.
+	// tendEvery is how often expired events are looked for.
 	tendEvery = time.Second
 )
 
-// stamp is an event that is kept, and its stream.Size.
+// stamp is a stored event's ID and its stream.Size.
 type stamp struct {
 	id   stream.ID
 	size int64
 }
 
-// front is a topic's oldest events.
+// front is the oldest events of a topic.
 type front struct {
 	stamps []stamp
-	whole  bool // the topic has no others
+	whole  bool // the topic has no other events
 }
 
 func (s *Store) front(t stream.Topic) *front {
 	f := s.fronts[t]
 	if f == nil {
 		a := s.ledger.Account(t)
-		f = &front{whole: a == nil || a.Count == 1} // that one is about to come
+		f = &front{whole: a == nil || a.Count == 1} // the one being added
 		s.fronts[t] = f
 	}
 	return f
 }
 
-// push adds the topic's newest event.
+// push adds the topic's newest event, if the front has all before it.
 func (f *front) push(e stamp) {
 	if f.whole = f.whole && len(f.stamps) < longFront; f.whole {
 		f.stamps = append(f.stamps, e)
 	}
 }
 
-// drop lets go of events that are removed.
+// drop forgets the events up to an ID.
 func (f *front) drop(upTo stream.ID) {
 	n := 0
 	for n < len(f.stamps) && !upTo.Less(f.stamps[n].id) {
@@ -63,8 +64,8 @@ func (f *front) drop(upTo stream.ID) {
 	}
 }
 
-// oldest are a topic's n oldest events, or fewer. Those of a commit that Pebble does not have yet are newer than them
-// all.
+// oldest returns a topic's n oldest events, or fewer. Events of c, which Pebble does not have yet, are newer than all
+// others.
 func (s *Store) oldest(a *stream.Account, n int, c *commit) ([]stamp, error) {
 	f := s.front(a.Topic)
 	if len(f.stamps) >= n || f.whole {
@@ -75,7 +76,8 @@ func (s *Store) oldest(a *stream.Account, n int, c *commit) ([]stamp, error) {
 		after = f.stamps[len(f.stamps)-1].id
 	}
 	span := inTopic(a.Topic)
-	it, err := s.db.NewIter(&lsm.IterOptions{LowerBound: append(keyInTopic(nil, a.Topic, after), 0), UpperBound: span.to})
+	it, err := s.db.NewIter(&lsm.IterOptions{LowerBound: append(keyInTopic(nil, a.Topic, after), 0),
+		UpperBound: span.to})
 	if err != nil {
 		return nil, err
 	}
@@ -99,20 +101,20 @@ func (s *Store) oldest(a *stream.Account, n int, c *commit) ([]stamp, error) {
 	return f.stamps[:min(n, len(f.stamps))], it.Close()
 }
 
-// bound removes what is over since a commit's events have come. What cannot be read is left for another time.
+// bound applies the limits after a commit has added its events. What cannot be read is left for later.
 func (s *Store) bound(c *commit) {
-	left := portion + len(c.events)
-	for left > 0 {
+	budget := portion + len(c.events)
+	for budget > 0 {
 		a, surplus := s.ledger.Crowded()
 		if a == nil {
 			break
 		}
-		over, err := s.oldest(a, min(surplus, left), c)
+		over, err := s.oldest(a, min(surplus, budget), c)
 		if err != nil || len(over) == 0 {
 			s.complain(err)
 			return
 		}
-		left -= len(over)
+		budget -= len(over)
 		s.mu.Lock()
 		s.removeFront(c, a, len(over))
 		s.mu.Unlock()
@@ -122,7 +124,7 @@ func (s *Store) bound(c *commit) {
 	}
 }
 
-// removeFront removes a topic's n oldest events, which its front has.
+// removeFront removes a topic's n oldest events, which must be in its front.
 func (s *Store) removeFront(c *commit, a *stream.Account, n int) {
 	for _, e := range s.front(a.Topic).stamps[:n] {
 		c.key = keyOfEvent(c.key[:0], e.id)
@@ -131,7 +133,7 @@ func (s *Store) removeFront(c *commit, a *stream.Account, n int) {
 	}
 }
 
-// remove enters that a topic's oldest event goes.
+// remove takes a topic's oldest event out of the books and out of the topic's index.
 func (s *Store) remove(c *commit, a *stream.Account, id stream.ID, size int64) {
 	forgotten := s.ledger.Remove(a, id, size)
 	s.doomed = append(s.doomed, id)
@@ -149,8 +151,8 @@ func (s *Store) remove(c *commit, a *stream.Account, id stream.ID, size int64) {
 	_ = c.batch.Delete(c.key, nil)
 }
 
-// sweep removes what is too old, or the oldest of what is too much, in the log's order. It looks at that many events,
-// and says whether there may be more.
+// sweep removes, in log order, expired events or the oldest of too many bytes. It looks at up to most events, and
+// reports whether there may be more.
 func (s *Store) sweep(c *commit, most int) (more bool) {
 	it, err := s.db.NewIter(&lsm.IterOptions{
 		LowerBound: append(keyOfEvent(nil, s.swept), 0), UpperBound: []byte{eventKey + 1}})
@@ -171,7 +173,7 @@ func (s *Store) sweep(c *commit, most int) (more bool) {
 		}
 		topic, err := stream.ParseTopic(string(kept.topic))
 		a := s.ledger.Account(topic)
-		if err != nil || a == nil || !a.Removed.Less(id) { // it is in no book any more
+		if err != nil || a == nil || !a.Removed.Less(id) { // the ledger no longer has it
 			run.add(id)
 			s.swept = id
 			continue
@@ -193,7 +195,7 @@ func (s *Store) sweep(c *commit, most int) (more bool) {
 	return ok && most == 0
 }
 
-// run is events that follow each other and go together.
+// run is a sequence of consecutive events that are removed together.
 type run struct {
 	batch       *lsm.Batch
 	first, last stream.ID
@@ -218,7 +220,7 @@ func (r *run) end() {
 	r.length = 0
 }
 
-// tend removes what is too old while nobody publishes, until the store closes.
+// tend removes expired events while nobody publishes, and sets aside what Pebble finds damaged, until the store closes.
 func (s *Store) tend() {
 	tick := time.NewTicker(tendEvery)
 	defer tick.Stop()
@@ -242,13 +244,13 @@ func (s *Store) tend() {
 	}
 }
 
-// mayTidy says whether removing something is of use. On a full disk it is what makes room.
+// mayTidy reports whether removing events is of any use. On a full disk, it is what frees space.
 func (s *Store) mayTidy() bool {
 	why := s.disk.writable()
 	return (why == nil || errors.Is(why, errFull)) && s.disk.gone() == nil
 }
 
-// tidy removes a portion of what is over, and says whether there may be more.
+// tidy removes some of what exceeds the limits, and reports whether there may be more.
 func (s *Store) tidy() (more bool) {
 	if s.hold(context.Background()) != nil {
 		return false
@@ -269,9 +271,9 @@ func (s *Store) tidy() (more bool) {
 	return true
 }
 
-// complain logs what cannot be read while something is to be removed; whoever reads it sees to it that it is mended.
+// complain logs what could not be read during removal; whoever reads it next has it repaired.
 func (s *Store) complain(err error) {
 	if err != nil {
-		golog.Debugf("The store %s: removing what is over: %v", s.dir, err)
+		golog.Debugf("The store %s: applying the limits: %v", s.dir, err)
 	}
 }

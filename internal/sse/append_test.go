@@ -67,7 +67,8 @@ func TestAppendHeadWritesTheGoldenBytes(t *testing.T) {
 		"head-retry-alone":    AppendHead(nil, 2*time.Second, Line{}, Line{}),
 		"head-part-of-ms":     AppendHead(nil, 1999*time.Microsecond, comment, id),
 		"head-negative-retry": AppendHead(nil, -time.Second, comment, id),
-		"hostile-head":        AppendHead(nil, time.Second, MakeLine("x\n\ndata: forged"), MakeLine("1\n\ndata: forged\n\n")),
+		"hostile-head": AppendHead(nil, time.Second, MakeLine("x\n\ndata: forged"),
+			MakeLine("1\n\ndata: forged\n\n")),
 	} {
 		t.Run(name, func(t *testing.T) { golden(t, name, got) })
 	}

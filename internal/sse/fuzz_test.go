@@ -52,9 +52,12 @@ func FuzzReadWhatAppendWrote(f *testing.F) {
 // however they are cut up, and the same as by the book.
 func FuzzReadAnything(f *testing.F) {
 	for _, stream := range []string{
-		"", "\n", "\r", "\r\n", "data", "data\n\n", "data: a\r\rdata: b\r\n\r\n", "\uFEFFdata: a\n\n", "\uFEFF\uFEFFdata\n\n",
-		"id: 1\nevent: x\ndata: a\n\ndata: b\n\n", "id: 1\n\nid: \x00\n\nid\n\n", "retry: 12\nretry: 1x\nretry\n", "event: x\n\ndata\n\n",
-		": c\r\ndata:\r\ndata:  a\r\n\r\nda", "data: \xff\xe2\x82\n\n", "retry: 99999999999999999999\n", "event: x\r\ndata: a\n\rdata: b\n\n",
+		"", "\n", "\r", "\r\n", "data", "data\n\n", "data: a\r\rdata: b\r\n\r\n", "\uFEFFdata: a\n\n",
+		"\uFEFF\uFEFFdata\n\n",
+		"id: 1\nevent: x\ndata: a\n\ndata: b\n\n", "id: 1\n\nid: \x00\n\nid\n\n", "retry: 12\nretry: 1x\nretry\n",
+		"event: x\n\ndata\n\n",
+		": c\r\ndata:\r\ndata:  a\r\n\r\nda", "data: \xff\xe2\x82\n\n", "retry: 99999999999999999999\n",
+		"event: x\r\ndata: a\n\rdata: b\n\n",
 	} {
 		f.Add([]byte(stream), uint8(3))
 	}

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// choose finds the topics that a query has to read: those that it takes and that have something after its position, if
-// they are few, else the whole log; of a query for the newest events those that spoke last, since no others have any of
-// them.
+// choose returns the topics that a query has to read: the selected ones with something after its position, or, if they
+// are too many, the whole log. For a query of the newest events it is the topics that spoke last: no others can have
+// any of them.
 func (l *Ledger) choose(q Query) (topics []Account, whole bool) {
 	if q.Topics.IsZero() || slices.Contains(q.Topics.Patterns, Pattern{}) {
 		return nil, true
@@ -33,8 +33,8 @@ func (l *Ledger) choose(q Query) (topics []Account, whole bool) {
 	return topics, false
 }
 
-// latest adds to found the accounts that a pattern takes and that have something after a position. It begins with the
-// shelves on which something is newest, and ends where no other account can be among the latest.
+// latest adds to found the wanted accounts that match a pattern and have something after a position. It visits the
+// shelves with the newest events first, and stops where no further account can be among the latest.
 func (c *catalog) latest(pattern Pattern, after ID, found *latest, wanted func(Topic) bool) {
 	var shelves []*shelf
 	c.below(pattern.prefix, func(s *shelf) bool {
@@ -56,13 +56,13 @@ func (c *catalog) latest(pattern Pattern, after ID, found *latest, wanted func(T
 	}
 }
 
-// latest holds the accounts of which something is newest: a heap, the one that spoke longest ago on top.
+// latest collects the accounts with the newest events: a heap, the one that spoke longest ago on top.
 type latest struct {
 	accounts []*Account
 	most     int
-	over     bool // there were more
+	over     bool // some did not fit
 
-	// Of beyond, something is above until, such as what is not durable yet: how new the rest is, nobody knows.
+	// beyond have events above until, such as ones not durable yet; how new their others are is unknown.
 	beyond []*Account
 	until  ID
 }

@@ -5,27 +5,26 @@ import (
 	"fmt"
 )
 
-// Code says what kind of thing went wrong, in terms that hold whatever the protocol; package web has the one table to
-// HTTP statuses.
+// Code is a kind of error, whatever the protocol; package web maps codes to HTTP statuses.
 type Code string
 
-// The codes. Whatever carries none of them is Internal.
+// The codes. An error without one is Internal.
 const (
 	Invalid       Code = "invalid"        // malformed input
-	Unprocessable Code = "unprocessable"  // well-formed, but a named field is missing, empty or too long
-	MediaType     Code = "media type"     // not of the type that is read here
+	Unprocessable Code = "unprocessable"  // well-formed, but a field is missing, empty or too long
+	MediaType     Code = "media type"     // not a type accepted here
 	TooLarge      Code = "too large"      // more bytes than a setting allows
-	Forbidden     Code = "forbidden"      // understood, and not for this caller
+	Forbidden     Code = "forbidden"      // not allowed for this caller
 	NotFound      Code = "not found"      // no such thing
-	NotAllowed    Code = "not allowed"    // the thing is there and does not do that
+	NotAllowed    Code = "not allowed"    // not possible with this thing
 	TooSlow       Code = "too slow"       // the request did not arrive in time
-	Unavailable   Code = "unavailable"    // the store cannot work at the moment; try again
-	Full          Code = "full"           // a setting bounds the store, and it is reached
+	Unavailable   Code = "unavailable"    // not possible at the moment; try again
+	Full          Code = "full"           // a limit of the store is reached
 	Internal      Code = "internal error" // a bug
 )
 
-// Error is an error that may be shown to whoever asked: Detail says in a sentence what would be right, and names the
-// setting where there is one. Input that it repeats is quoted as by %q.
+// Error is an error that may be shown to the caller. Detail is a sentence that says what would be right, and names the
+// setting if there is one. Input that it repeats is quoted as by %q.
 type Error struct {
 	Code   Code
 	Detail string
@@ -39,7 +38,7 @@ func Errorf(code Code, format string, args ...any) error {
 	return &Error{Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
-// AsError returns the Error in err's chain; any other error is Internal, with a detail that gives nothing away.
+// AsError returns the Error in err's chain. Any other error becomes Internal, with a detail that reveals nothing.
 func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e

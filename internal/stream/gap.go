@@ -5,20 +5,19 @@ import (
 	"strings"
 )
 
-// Void is a span in which a log was away: from the last event that it had when it was opened, to that moment. No
-// position of this log lies strictly between them; one that does is of a future that was lost, such as that of a file
-// in whose place an older copy was put.
+// Void is a span in which a log was offline: from its last event when it was opened, to that moment. No position of
+// this log lies strictly within it; one that does is of a lost future, such as that of a store replaced by an older
+// backup.
 type Void struct{ From, To ID }
 
-// foreign says whether nothing is known of what came after a position: it is above the head, below the floor, or in a
-// void, so that it is not of this log, or of topics that it has forgotten.
+// foreign reports whether a query's position says nothing about this log: above the head, below the floor, or in a
+// void.
 func (l *Ledger) foreign(q Query, head ID) bool {
 	return head.Less(q.After) || l.floor.lost(q.After, q.Told) ||
 		slices.ContainsFunc(l.voids, func(v Void) bool { return v.From.Less(q.After) && q.After.Less(v.To) })
 }
 
-// missed says whether it cannot be proved that nothing is missing after a query's position, and of what: see
-// Gap.Topics.
+// missed reports whether something may be missing after a query's position, and in which topics: see Gap.Topics.
 func (l *Ledger) missed(q Query, head ID) (topics []string, missed bool) {
 	switch {
 	case q.Anywhere:
@@ -36,7 +35,7 @@ func (l *Ledger) missed(q Query, head ID) (topics []string, missed bool) {
 	return topics, topics != nil
 }
 
-// lostOf says whether a topic, or one that a pattern takes, has lost something after the query's position.
+// lostOf reports whether a topic, or one that a pattern matches, has lost something after the query's position.
 func (l *Ledger) lostOf(name string, q Query) (lost bool) {
 	prefix, isPattern := strings.CutSuffix(name, "*")
 	if !isPattern {
@@ -51,7 +50,7 @@ func (l *Ledger) lostOf(name string, q Query) (lost bool) {
 	return lost
 }
 
-// lostOfAll names the topics that have lost something after the query's position; none if they are many.
+// lostOfAll returns the topics that have lost something after the query's position; none if there are too many.
 func (l *Ledger) lostOfAll(q Query) (topics []string, missed bool) {
 	l.names.below("", func(s *shelf) bool { return s.lost(q.After, q.Told) }, func(a *Account) bool {
 		if a.lost(q.After, q.Told) {
@@ -65,7 +64,7 @@ func (l *Ledger) lostOfAll(q Query) (topics []string, missed bool) {
 	return topics, missed
 }
 
-// removed is the highest position of anything that was removed.
+// removed is the highest position of any removed event.
 func (l *Ledger) removed() ID {
 	highest := l.floor.Removed
 	for _, s := range l.names.shelves {
@@ -74,7 +73,7 @@ func (l *Ledger) removed() ID {
 	return highest
 }
 
-// Concerned are the names and patterns of a selection that a follower's gap concerns.
+// Concerned returns the names and patterns of a selection that a follower's gap concerns.
 func (g Gap) Concerned(s Selection) []string {
 	if len(g.Topics) == 0 {
 		return s.Names()

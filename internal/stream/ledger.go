@@ -5,86 +5,84 @@ import (
 	"time"
 )
 
-// Ledger is the book-keeping that every log on one node has in common: which topics there are, what may be added, what
-// has to go, and what a reader of the log has missed. It holds no events. It has no lock: whoever changes it has it
-// alone.
+// Ledger is the bookkeeping that all logs of one node share: which topics there are, what may be added, what must be
+// removed, and what a reader has missed. It holds no events. It has no lock: a change needs exclusive access.
 type Ledger struct {
 	keep    Retention
 	topics  map[Topic]*Account
 	names   catalog
-	crowded []*Account // those that may have more events than they should
-	bytes   int64      // of the events that age and bytes bound
+	crowded []*Account // those that may have too many events
+	bytes   int64      // of the events that the age and byte limits apply to
 	bounded int        // topics that count against Retention.Topics
 
-	head  ID // given last
+	head  ID // the newest ID assigned
 	floor marks
 	voids []Void
 
-	// mark is a moment between events: each removal has one of its own, above the head and the removal before, so that a
-	// reader can say which removals it has been told of. Events take their IDs above it.
+	// mark is a moment between events. Each removal has one of its own, above the head and the previous removal, so
+	// that a reader can say which removals it already knows. New events get IDs above it.
 	mark ID
 }
 
-// Account is what a Ledger knows of one topic of which there are events.
+// Account is what a Ledger knows about a topic that has events.
 type Account struct {
 	Topic Topic
 	Count int
-	Bytes int64 // as Size counts
+	Bytes int64 // the sum of Size
 	marks
 
 	shelf   *shelf
-	always  bool // it keeps its newest events whatever age and bytes say
-	crowded bool // it is in Ledger.crowded
+	always  bool // exempt from the age and byte limits
+	crowded bool // is in Ledger.crowded
 }
 
-// Add counts the topic's newest event, of that Size.
+// Add counts the topic's newest event; size is its Size.
 func (a *Account) Add(id ID, size int64) {
 	a.Count++
 	a.Bytes += size
 	a.Newest = id
 }
 
-// NewLedger is the ledger of a log whose head is at that position, and that knows nothing of what came before floor.
+// NewLedger returns the ledger of a log with that head, which knows nothing about positions below floor.
 func NewLedger(keep Retention, head, floor ID, voids ...Void) *Ledger {
 	l := &Ledger{keep: keep, topics: map[Topic]*Account{}, head: head, voids: voids, mark: head.next()}
 	for _, v := range voids {
-		l.mark = l.mark.Max(v.To) // so that no event gets an ID within a void, should the clock be set back
+		l.mark = l.mark.Max(v.To) // no event may get an ID within a void, even if the clock is set back
 	}
 	l.floor = marks{Removed: floor, removal: l.mark}
 	return l
 }
 
-// Load adds the account of a topic that a store has found at its start.
+// Load adds the account of a topic found at the start. removed is its highest removed ID.
 func (l *Ledger) Load(a Account, removed ID) {
 	a.marks = marks{a.Newest, removed, l.mark}
 	l.open(&a)
 	l.crowd(&a)
 }
 
-// Head is the ID that was given last.
+// Head is the newest ID assigned.
 func (l *Ledger) Head() ID { return l.head }
 
-// Floor is the highest position before which nothing is known of any topic.
+// Floor is the position below which nothing is known about any topic.
 func (l *Ledger) Floor() ID { return l.floor.Removed }
 
-// Topics is how many topics there are.
+// Topics is the number of topics.
 func (l *Ledger) Topics() int { return len(l.topics) }
 
-// Account is that of a topic, nil if nothing is kept of it.
+// Account returns a topic's account, nil if it has no events.
 func (l *Ledger) Account(t Topic) *Account { return l.topics[t] }
 
-// Accounts yields those of the topics whose name begins with prefix, in the names' order.
+// Accounts yields the accounts of the topics whose names begin with prefix, sorted by name.
 func (l *Ledger) Accounts(prefix string) iter.Seq[*Account] {
 	return func(yield func(*Account) bool) {
 		l.names.below(prefix, func(*shelf) bool { return true }, yield)
 	}
 }
 
-// Voids are the spans in which the log was away.
+// Voids are the spans in which the log was offline.
 func (l *Ledger) Voids() []Void { return l.voids }
 
-// Fresh is the ledger of the same log without any topics, and with no lower a floor than that: of what came before,
-// nothing is known any more.
+// Fresh returns a ledger of the same log without any topics, whose floor is at least that.
 func (l *Ledger) Fresh(floor ID) *Ledger {
 	fresh := NewLedger(l.keep, l.head, l.Floor().Max(floor), l.voids...)
 	fresh.mark = l.mark.next().Max(fresh.mark)
@@ -92,7 +90,7 @@ func (l *Ledger) Fresh(floor ID) *Ledger {
 	return fresh
 }
 
-// most is how many events a topic keeps, and whether it keeps them whatever age and bytes say.
+// most is how many events a topic keeps, and whether it is exempt from the age and byte limits.
 func (l *Ledger) most(t Topic) (n int, always bool) {
 	if n := l.keep.Always[t]; n > 0 {
 		return n, true
@@ -100,8 +98,8 @@ func (l *Ledger) most(t Topic) (n int, always bool) {
 	return max(l.keep.Events, 1), false
 }
 
-// Admit says whether there is a place for the topics of events that are to be added. Topics of Retention.Always have
-// one whatever else there is. The error is Full.
+// Admit checks that there is room for the topics of new events. Topics of Retention.Always always have room. The error
+// is Full.
 func (l *Ledger) Admit(events ...Event) error {
 	var fresh map[Topic]bool
 	for _, e := range events {
@@ -120,7 +118,7 @@ func (l *Ledger) Admit(events ...Event) error {
 	return nil
 }
 
-// Add gives an event that was admitted its ID, and enters it. What is over then is for Surplus to say.
+// Add assigns an ID to an admitted event and counts it. It removes nothing: see Surplus.
 func (l *Ledger) Add(e *Event, now time.Time) *Account {
 	l.head = l.head.Max(l.mark).After(now)
 	l.mark, e.ID = l.head, l.head
@@ -154,7 +152,7 @@ func (l *Ledger) crowd(a *Account) {
 	}
 }
 
-// Crowded is a topic that has more events than it should, and how many; nil if there is none.
+// Crowded returns a topic with too many events, and how many too many; nil if there is none.
 func (l *Ledger) Crowded() (a *Account, surplus int) {
 	for len(l.crowded) > 0 {
 		a := l.crowded[len(l.crowded)-1]
@@ -167,23 +165,23 @@ func (l *Ledger) Crowded() (a *Account, surplus int) {
 	return nil, 0
 }
 
-// Surplus is how many events a topic has more than it should.
+// Surplus is how many events too many a topic has.
 func (l *Ledger) Surplus(a *Account) int {
 	most, _ := l.most(a.Topic)
 	return max(a.Count-most, 0)
 }
 
-// Spare says whether an event may stay: whether its topic is one of Retention.Always, or it is neither too old nor one
-// of those, the oldest, that are too much. Stores ask it of the oldest events, in the log's order.
+// Spare reports whether an event may stay: its topic is one of Retention.Always, or it has not expired and there are
+// not too many bytes. Stores ask this of their oldest events, in log order.
 func (l *Ledger) Spare(a *Account, id ID, now time.Time) (spare, always bool) {
 	return a.always || l.bytes <= l.keep.Bytes && !id.Less(IDAt(now.Add(-l.keep.Age))), a.always
 }
 
-// Over says whether there is more than there may be, whatever its age.
+// Over reports whether there are too many bytes, whatever their age.
 func (l *Ledger) Over() bool { return l.bytes > l.keep.Bytes }
 
-// Remove enters that a topic's oldest event, of that Size, has gone. Without the last of its events a topic is
-// forgotten; then it returns true.
+// Remove counts the removal of a topic's oldest event; size is its Size. A topic is forgotten with its last event; then
+// it returns true.
 func (l *Ledger) Remove(a *Account, id ID, size int64) (forgotten bool) {
 	l.mark = l.mark.next()
 	a.Removed, a.removal = id, l.mark

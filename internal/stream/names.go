@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// maxShelf is how many accounts a shelf has at most; what a search costs beside the look at each shelf.
+// maxShelf is how many accounts a shelf has at most: what a search costs besides a look at each shelf.
 const maxShelf = 512
 
-// catalog is all accounts by their topics' names, on shelves, so that those below one prefix lie together and most of
-// them can be passed over at a glance.
+// catalog is all accounts sorted by topic name, on shelves: those with a common prefix lie together, and most can be
+// skipped a shelf at a time.
 type catalog struct{ shelves []*shelf }
 
-// shelf is some accounts whose names follow each other; it is never empty.
+// shelf is a run of consecutive accounts, never empty.
 type shelf struct {
 	accounts []*Account
-	marks    // the highest of any of the accounts
+	marks    // the highest of any account
 }
 
-// marks are what an account, or a shelf of them, is passed over by.
+// marks decide whether an account, or a whole shelf, can be skipped.
 type marks struct {
-	Newest  ID // of what is kept
-	Removed ID // the highest that was removed
+	Newest  ID // the newest event
+	Removed ID // the highest removed event
 	removal ID // the moment of that removal, see Ledger.mark
 }
 
@@ -33,10 +33,10 @@ func (m *marks) raise(to marks) {
 	m.removal = m.removal.Max(to.removal)
 }
 
-// lost says whether something was removed after a position that had not been told by that moment.
+// lost reports whether something after a position was removed, and after the moment told.
 func (m *marks) lost(after, told ID) bool { return after.Less(m.Removed) && told.Less(m.removal) }
 
-// place is where the shelf is on which the name stands, or would stand.
+// place is the index of the shelf that has the name, or would have it.
 func (c *catalog) place(name string) int {
 	i, found := slices.BinarySearchFunc(c.shelves, name, func(s *shelf, name string) int {
 		return cmp.Compare(s.accounts[0].Topic.name, name)
@@ -53,7 +53,7 @@ func (s *shelf) place(name string) (int, bool) {
 	})
 }
 
-// add puts an account on its shelf, and divides a shelf that is full.
+// add puts an account on its shelf, and splits a full shelf.
 func (c *catalog) add(a *Account) {
 	if len(c.shelves) == 0 {
 		c.shelves = []*shelf{{accounts: []*Account{a}}}
@@ -94,8 +94,8 @@ func (s *shelf) refresh() {
 	}
 }
 
-// below calls visit with every account whose name begins with prefix, in the names' order, until it returns false.
-// Shelves that pass refuses are passed over.
+// below calls visit with every account whose name begins with prefix, sorted by name, until it returns false. It skips
+// shelves that pass rejects.
 func (c *catalog) below(prefix string, pass func(*shelf) bool, visit func(*Account) bool) {
 	if len(c.shelves) == 0 {
 		return
@@ -115,7 +115,7 @@ func (c *catalog) below(prefix string, pass func(*shelf) bool, visit func(*Accou
 	}
 }
 
-// below yields the shelf's accounts whose name begins with prefix, in the names' order.
+// below yields the shelf's accounts whose names begin with prefix, sorted by name.
 func (s *shelf) below(prefix string) iter.Seq[*Account] {
 	return func(yield func(*Account) bool) {
 		i, _ := s.place(prefix)

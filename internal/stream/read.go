@@ -1,40 +1,41 @@
 package stream
 
 import (
+	"cmp"
 	"container/heap"
 )
 
-// maxSteps is how many events of a log a Page looks at to find those of the many topics that a pattern takes.
+// maxSteps is how many events a Page examines to find those of the many topics that a pattern matches.
 const maxSteps = 4096
 
-// Plan is how a log answers a Query: what the Ledger knew at the moment of the read. Its events are read afterwards,
-// from the same moment of the store.
+// Plan is how a log answers a Query: the Ledger's part of it. The events are read afterwards, from the same snapshot of
+// the store.
 type Plan struct {
 	query  Query
 	topics []Account // to be read side by side
-	whole  bool      // they are too many for that: the log's own order is to be read
+	whole  bool      // they are too many for that: read the log in its own order
 	page   Page      // without its events
 }
 
-// Reader opens cursors over a log, all at the moment of a Plan.
+// Reader opens cursors over a log, all on the snapshot that a Plan is for.
 type Reader interface {
-	// Forward is a cursor over the events after a position, oldest first; Backward is one over those up to a position,
-	// newest first. They are those of one topic, or, where a is nil, of the whole log.
+	// Forward returns a cursor over the events after a position, oldest first; Backward one over those up to a
+	// position, newest first. They are of one topic or, if a is nil, of the whole log.
 	Forward(a *Account, after ID) Cursor
 	Backward(a *Account, from ID) Cursor
 }
 
-// Cursor goes over stored events. All but Next and Close are of the event at which it stands.
+// Cursor walks stored events. All methods but Next and Close describe the current one.
 type Cursor interface {
-	Next() bool // goes to the next event, the first at first; false if there is none, or it cannot be read
+	Next() bool // moves to the next event, initially the first; false at the end or if it cannot be read
 	ID() ID
 	Topic() Topic
-	Size() int64          // as the function Size
-	Event() (Event, bool) // a copy; false if it was lost, which the Ledger's floor tells
-	Close() error         // why Next could not read on; nil if there was no more
+	Size() int64          // like the function Size
+	Event() (Event, bool) // a copy; false if it was lost, which the Ledger's floor shows
+	Close() error         // why Next could not read, nil at the end
 }
 
-// Plan plans the answer to a query, for a log of which everything up to head may be shown.
+// Plan plans the answer to a query, of events up to head.
 func (l *Ledger) Plan(q Query, head ID) Plan {
 	p := Plan{query: q, page: Page{Head: head, Mark: l.mark}}
 	if names, missed := l.missed(q, head); missed {
@@ -51,7 +52,7 @@ func (l *Ledger) Plan(q Query, head ID) Plan {
 	return p
 }
 
-// Read reads what was planned.
+// Read reads the planned page.
 func (p Plan) Read(r Reader) (page Page, err error) {
 	page = p.page
 	after := p.query.After
@@ -68,10 +69,10 @@ func (p Plan) Read(r Reader) (page Page, err error) {
 			break
 		}
 		full := len(page.Events) == p.query.Limit || p.query.Bytes > 0 && bytes >= p.query.Bytes
-		if taken := p.takes(c); taken && full || rest.steps > maxSteps {
+		if wanted := p.wants(c); wanted && full || rest.steps > maxSteps {
 			page.More = true
 			break
-		} else if taken {
+		} else if wanted {
 			if e, ok := c.Event(); ok {
 				page.Events = append(page.Events, e)
 				bytes += c.Size()
@@ -91,18 +92,19 @@ func (p Plan) Read(r Reader) (page Page, err error) {
 	return page, rest.close()
 }
 
-// newest is the position just before the newest events that the query wants, and whether there are older ones.
+// newest returns the position just before the newest events that the query wants, and whether there are older ones.
 func (p Plan) newest(r Reader) (position ID, older bool, err error) {
 	rest := p.merge(func(a *Account) Cursor { return r.Backward(a, p.query.Until) }, true)
 	position = p.query.Until
 	var count int
 	var bytes int64
 	for c := rest.first(); c != nil && p.query.After.Less(c.ID()) && rest.steps <= maxSteps; c = rest.next() {
-		if !p.takes(c) {
+		if !p.wants(c) {
 			continue
 		}
 		bytes += c.Size()
-		if p.query.Newest > 0 && count == p.query.Newest || p.query.NewestBytes > 0 && count > 0 && bytes > p.query.NewestBytes {
+		most := p.query.NewestBytes
+		if p.query.Newest > 0 && count == p.query.Newest || most > 0 && count > 0 && bytes > most {
 			older = true
 			break
 		}
@@ -112,12 +114,12 @@ func (p Plan) newest(r Reader) (position ID, older bool, err error) {
 	return position, older, rest.close()
 }
 
-// takes says whether the query wants the event at which a cursor stands.
-func (p Plan) takes(c Cursor) bool {
+// wants reports whether the query selects a cursor's current event.
+func (p Plan) wants(c Cursor) bool {
 	return !p.whole || p.query.Topics.IsZero() || p.query.Topics.Match(c.Topic())
 }
 
-// merge reads the plan's topics side by side, or the whole log.
+// merge opens cursors on the plan's topics, or on the whole log.
 func (p Plan) merge(open func(*Account) Cursor, backward bool) *merged {
 	m := &merged{backward: backward}
 	if p.whole {
@@ -128,33 +130,33 @@ func (p Plan) merge(open func(*Account) Cursor, backward bool) *merged {
 	}
 	for _, c := range m.all {
 		if c.Next() {
-			m.standing = append(m.standing, c)
+			m.heads = append(m.heads, c)
 		}
 	}
 	heap.Init(m)
 	return m
 }
 
-// merged is cursors that are read as one: a heap of those that stand at an event, the one that comes first on top.
+// merged reads cursors as one: a heap of those that have an event, the first one on top.
 type merged struct {
 	all      []Cursor
-	standing []Cursor
+	heads    []Cursor // at their next event
 	backward bool
 	steps    int // events passed
 }
 
-// first is the cursor whose event comes first, nil if there is none.
+// first is the cursor with the first event, nil if there is none.
 func (m *merged) first() Cursor {
-	if len(m.standing) == 0 {
+	if len(m.heads) == 0 {
 		return nil
 	}
-	return m.standing[0]
+	return m.heads[0]
 }
 
-// next passes that event, and is the first again.
+// next skips that event, and returns first again.
 func (m *merged) next() Cursor {
 	m.steps++
-	if m.standing[0].Next() {
+	if m.heads[0].Next() {
 		heap.Fix(m, 0)
 	} else {
 		heap.Pop(m)
@@ -164,24 +166,22 @@ func (m *merged) next() Cursor {
 
 func (m *merged) close() (err error) {
 	for _, c := range m.all {
-		if closeErr := c.Close(); err == nil {
-			err = closeErr
-		}
+		err = cmp.Or(err, c.Close())
 	}
 	return err
 }
 
-func (m *merged) Len() int { return len(m.standing) }
+func (m *merged) Len() int { return len(m.heads) }
 func (m *merged) Less(i, j int) bool {
 	if m.backward {
 		i, j = j, i
 	}
-	return m.standing[i].ID().Less(m.standing[j].ID())
+	return m.heads[i].ID().Less(m.heads[j].ID())
 }
-func (m *merged) Swap(i, j int) { m.standing[i], m.standing[j] = m.standing[j], m.standing[i] }
-func (m *merged) Push(x any)    { m.standing = append(m.standing, x.(Cursor)) }
+func (m *merged) Swap(i, j int) { m.heads[i], m.heads[j] = m.heads[j], m.heads[i] }
+func (m *merged) Push(x any)    { m.heads = append(m.heads, x.(Cursor)) }
 func (m *merged) Pop() any {
-	last := m.standing[len(m.standing)-1]
-	m.standing = m.standing[:len(m.standing)-1]
+	last := m.heads[len(m.heads)-1]
+	m.heads = m.heads[:len(m.heads)-1]
 	return last
 }

@@ -14,7 +14,8 @@ import (
 
 func TestTopicsAreParsedByTheRule(t *testing.T) {
 	good := []string{"a", "news", "a/b/c", "A-z.0_9~", "...", "a/.b", "$server", "$server/x", strings.Repeat("x", 256)}
-	bad := []string{"", "/", "a/", "/a", "a//b", ".", "..", "a/..", "a/./b", "a b", "ä", "a%2Fb", "a\nb", "a\x00", "*", "a/*", "$",
+	bad := []string{"", "/", "a/", "/a", "a//b", ".", "..", "a/..", "a/./b", "a b", "ä", "a%2Fb", "a\nb", "a\x00", "*",
+		"a/*", "$",
 		"a$", "a/$b", strings.Repeat("x", 257)}
 	for _, text := range good {
 		if topic, err := stream.ParseTopic(text); err != nil || topic.String() != text {
@@ -28,13 +29,14 @@ func TestTopicsAreParsedByTheRule(t *testing.T) {
 	}
 }
 
-func TestPatternsTakeWhatIsBelow(t *testing.T) {
+func TestPatternsMatchTopicsBelowTheirPrefix(t *testing.T) {
 	for _, c := range []struct {
 		pattern, topic string
 		want           bool
 	}{
 		{"*", "a", true}, {"*", "a/b", true}, {"*", "$server", false},
-		{"a/*", "a", false}, {"a/*", "a/b", true}, {"a/*", "a/b/c", true}, {"a/*", "ab", false}, {"a/*", "b/a/c", false},
+		{"a/*", "a", false}, {"a/*", "a/b", true}, {"a/*", "a/b/c", true}, {"a/*", "ab", false},
+		{"a/*", "b/a/c", false},
 		{"a/b/*", "a/b", false}, {"a/b/*", "a/b/c", true}, {"a", "a", true}, {"a", "a/b", false},
 	} {
 		selection, err := stream.ParseSelection([]string{c.pattern})
@@ -43,16 +45,17 @@ func TestPatternsTakeWhatIsBelow(t *testing.T) {
 		}
 		topic := stream.MustTopic(c.topic)
 		if got := selection.Match(topic); got != c.want {
-			t.Errorf("%q takes %q: %v", c.pattern, c.topic, got)
+			t.Errorf("%q matches %q: %v", c.pattern, c.topic, got)
 		}
 		if byKey := slices.Contains(slices.Collect(topic.Keys), slices.Collect(selection.Keys)[0]); byKey != c.want {
-			t.Errorf("by key %q takes %q: %v", c.pattern, c.topic, byKey)
+			t.Errorf("by key, %q matches %q: %v", c.pattern, c.topic, byKey)
 		}
 	}
 }
 
 func TestSelectionsAreBounded(t *testing.T) {
-	for _, texts := range [][]string{{}, slices.Repeat([]string{"a"}, 101), {"a*"}, {"*/a"}, {"/*"}, {"a//*"}, {"**"}, {""}, {"a", "b c"}} {
+	for _, texts := range [][]string{{}, slices.Repeat([]string{"a"}, 101), {"a*"}, {"*/a"}, {"/*"}, {"a//*"}, {"**"},
+		{""}, {"a", "b c"}} {
 		if _, err := stream.ParseSelection(texts); err == nil || stream.AsError(err).Code != stream.Invalid {
 			t.Errorf("%q: %v, want invalid", texts, err)
 		}
@@ -64,7 +67,8 @@ func TestSelectionsAreBounded(t *testing.T) {
 }
 
 func TestIDsAreComparedAsTwoNumbers(t *testing.T) {
-	inOrder := []string{"0-0", "0-1", "9-9", "9-10", "10-0", "1763676000000-3", "1763676000000-10", "9223372036854775807-18446744073709551615"}
+	inOrder := []string{"0-0", "0-1", "9-9", "9-10", "10-0", "1763676000000-3", "1763676000000-10",
+		"9223372036854775807-18446744073709551615"}
 	for i, text := range inOrder {
 		id, err := stream.ParseID(text)
 		if err != nil || id.String() != text {
@@ -76,7 +80,8 @@ func TestIDsAreComparedAsTwoNumbers(t *testing.T) {
 			}
 		}
 	}
-	for _, text := range []string{"", "1", "-", "1-", "-1", "1-2-3", "01-1", "1-01", "+1-1", "1-+1", "1_0-1", " 1-1", "1-1 ", "a-b", "0x1-1",
+	for _, text := range []string{"", "1", "-", "1-", "-1", "1-2-3", "01-1", "1-01", "+1-1", "1-+1", "1_0-1", " 1-1",
+		"1-1 ", "a-b", "0x1-1",
 		"9223372036854775808-0", "1-18446744073709551616"} {
 		if id, err := stream.ParseID(text); err == nil {
 			t.Errorf("ParseID(%q) = %v, want an error", text, id)
@@ -84,7 +89,7 @@ func TestIDsAreComparedAsTwoNumbers(t *testing.T) {
 	}
 }
 
-func TestIDsGoOnUpwardsAlsoIfTheClockIsSetBack(t *testing.T) {
+func TestIDsRiseEvenIfTheClockIsSetBack(t *testing.T) {
 	now := time.UnixMilli(1000)
 	id := stream.IDAt(now).After(now)
 	if (id != stream.ID{Ms: 1000, Seq: 1}) {
@@ -96,7 +101,8 @@ func TestIDsGoOnUpwardsAlsoIfTheClockIsSetBack(t *testing.T) {
 	if got := id.After(now.Add(time.Millisecond)); (got != stream.ID{Ms: 1001, Seq: 1}) {
 		t.Errorf("the next millisecond: %v", got)
 	}
-	for _, c := range [][2]stream.ID{{{Ms: 5, Seq: 2}, {Ms: 5, Seq: 1}}, {{Ms: 5}, {Ms: 4, Seq: math.MaxUint64}}, {{}, {}}} {
+	for _, c := range [][2]stream.ID{{{Ms: 5, Seq: 2}, {Ms: 5, Seq: 1}}, {{Ms: 5}, {Ms: 4, Seq: math.MaxUint64}},
+		{{}, {}}} {
 		if got := c[0].Before(); got != c[1] {
 			t.Errorf("before %v is %v, want %v", c[0], got, c[1])
 		}
@@ -104,12 +110,14 @@ func TestIDsGoOnUpwardsAlsoIfTheClockIsSetBack(t *testing.T) {
 }
 
 func TestTypesAreOneLineAndNotTheServersOwn(t *testing.T) {
-	for text, want := range map[string]string{"": "", "message": "", "ping": "ping", "größe": "größe", "a b": "a b", strings.Repeat("x", 64): strings.Repeat("x", 64)} {
+	for text, want := range map[string]string{"": "", "message": "", "ping": "ping", "größe": "größe", "a b": "a b",
+		strings.Repeat("x", 64): strings.Repeat("x", 64)} {
 		if got, err := stream.ParseType(text); err != nil || got.String() != want {
 			t.Errorf("ParseType(%q) = %q, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"open", "error", "gap", "ready", "heartbeat", " a", "a ", "a\nb", "a\r", "\x00", "\xff", "\u00a0a", strings.Repeat("x", 65)} {
+	for _, text := range []string{"open", "error", "gap", "ready", "heartbeat", " a", "a ", "a\nb", "a\r", "\x00",
+		"\xff", "\u00a0a", strings.Repeat("x", 65)} {
 		if _, err := stream.ParseType(text); err == nil || stream.AsError(err).Code != stream.Invalid {
 			t.Errorf("ParseType(%q): %v, want invalid", text, err)
 		}
@@ -117,7 +125,8 @@ func TestTypesAreOneLineAndNotTheServersOwn(t *testing.T) {
 }
 
 func TestAnEventAsJSONKeepsItsExactText(t *testing.T) {
-	e := stream.Event{ID: stream.ID{Ms: 1763676000007, Seq: 3}, Topic: stream.MustTopic("a/b"), Data: "<b>\r\n\u2028\x00&\"é"}
+	e := stream.Event{ID: stream.ID{Ms: 1763676000007, Seq: 3}, Topic: stream.MustTopic("a/b"),
+		Data: "<b>\r\n\u2028\x00&\"é"}
 	text, err := json.Marshal(e)
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +146,7 @@ func TestAnEventAsJSONKeepsItsExactText(t *testing.T) {
 	}
 }
 
-func TestAStreamBeginsWhereItsReaderSays(t *testing.T) {
+func TestAStreamStartsWhereItsReaderAsks(t *testing.T) {
 	now := time.UnixMilli(1_000_000)
 	for _, c := range []struct {
 		header, query string
@@ -159,7 +168,8 @@ func TestAStreamBeginsWhereItsReaderSays(t *testing.T) {
 			t.Errorf("%q, %q: %+v, %v, want %+v", c.header, c.query, got, err, c.want)
 		}
 	}
-	for _, bad := range []string{"since=", "since=5", "since=-5s", "since=0s", "since=soon", "last=", "last=0", "last=1001", "last=x",
+	for _, bad := range []string{"since=", "since=5", "since=-5s", "since=0s", "since=soon", "last=", "last=0",
+		"last=1001", "last=x",
 		"since=all&last=1", "since=&last="} {
 		query, _ := url.ParseQuery(bad)
 		if _, err := stream.ParseStart("6-1", query, now); err == nil || stream.AsError(err).Code != stream.Invalid {
@@ -174,8 +184,9 @@ func FuzzParseTopic(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if topic, err := stream.ParseTopic(text); err == nil {
-			if topic.String() != text || strings.ContainsAny(text, "\r\n\x00 *%?#\\") || strings.Contains("/"+text+"/", "/../") {
-				t.Errorf("ParseTopic(%q) took it", text)
+			if topic.String() != text || strings.ContainsAny(text, "\r\n\x00 *%?#\\") ||
+				strings.Contains("/"+text+"/", "/../") {
+				t.Errorf("ParseTopic(%q) accepts it", text)
 			}
 		}
 		selection, err := stream.ParseSelection([]string{text})
@@ -226,7 +237,8 @@ func FuzzParseStart(f *testing.F) {
 			}
 			return
 		}
-		if start.Kind == stream.Newest && (start.Last < 1 || start.Last > stream.MaxPage) || len(start.Given) > 64 && start.Kind == stream.Lost {
+		if start.Kind == stream.Newest && (start.Last < 1 || start.Last > stream.MaxPage) ||
+			len(start.Given) > 64 && start.Kind == stream.Lost {
 			t.Errorf("since=%q last=%q Last-Event-ID %q: %+v", since, last, header, start)
 		}
 	})

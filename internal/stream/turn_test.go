@@ -20,7 +20,7 @@ func takeAll(t *testing.T) []Turn {
 	return all
 }
 
-// none is whether no turn is free.
+// none reports whether no turn is free.
 func none() bool {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -33,7 +33,7 @@ func TestATurnIsForOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := takeAll(t)
 		if !none() {
-			t.Fatal("there is one turn more")
+			t.Fatal("there is one turn too many")
 		}
 		all[0].End()
 		all[0].End()
@@ -41,7 +41,7 @@ func TestATurnIsForOne(t *testing.T) {
 			t.Errorf("%d of %d are taken, after one has ended", len(turns), cap(turns))
 		}
 		if err := all[0].Next(t.Context()); err != nil || !none() {
-			t.Errorf("a turn that was given back is not to be had: %v", err)
+			t.Errorf("a turn that has ended is not available: %v", err)
 		}
 		for i := range all {
 			all[i].End()
@@ -55,10 +55,10 @@ func TestATurnEndsByItself(t *testing.T) {
 		time.Sleep(turnTime)
 		synctest.Wait()
 		if len(turns) != 0 {
-			t.Fatalf("%d have a turn still", len(turns))
+			t.Fatalf("%d turns have not ended", len(turns))
 		}
 		all := takeAll(t)
-		old[0].End() // ended long since
+		old[0].End() // has ended already
 		if !none() {
 			t.Error("a turn was given back twice")
 		}

@@ -29,12 +29,12 @@ type boundedBoard struct {
 	max int64
 }
 
-// Add implements board.Store.
-func (b boundedBoard) Add(ctx context.Context, c board.Comment) error {
+// AddComment implements board.Store.
+func (b boundedBoard) AddComment(ctx context.Context, c board.Comment) error {
 	if int64(len(board.Commented(c).Data)) > b.max {
 		return tooLarge(b.max)
 	}
-	return b.Store.Add(ctx, c)
+	return b.Store.AddComment(ctx, c)
 }
 
 func tooLarge(max int64) error {

@@ -51,7 +51,7 @@ func (s *Site) addComment(ctx iris.Context) error {
 func (s *Site) storeComment(ctx iris.Context, nickname, content string) (board.Comment, error) {
 	comment, err := board.New(nickname, content, time.Now())
 	if err == nil {
-		err = s.Board.Add(ctx.Request().Context(), comment)
+		err = s.Board.AddComment(ctx.Request().Context(), comment)
 	}
 	return comment, err
 }

@@ -79,7 +79,7 @@ func TestABackupUnderLoadIsTheStateOfOneMoment(t *testing.T) {
 	during := c.count.Load()
 	eventually(t, "more are acknowledged", func() bool { return c.count.Load() > during+100 })
 	c.stop()
-	match := regexp.MustCompile(`^Kept ([\d,]+) events of \d+ topics up to (\d+-\d+) \(.*\) in `).FindStringSubmatch(said)
+	match := regexp.MustCompile(`^Backed up ([\d,]+) events of \d+ topics up to (\d+-\d+) \(.*\) to `).FindStringSubmatch(said)
 	if match == nil {
 		t.Fatalf("it said %q", said)
 	}

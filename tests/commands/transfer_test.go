@@ -62,7 +62,7 @@ func TestAnImportSaysWhichLineIsWrongAndChangesNothing(t *testing.T) {
 	for _, c := range []struct{ line, words string }{
 		{"nonsense", "line 3: it is not {"},
 		{good, "line 3: the id 1700000000000-1 is not above 1700000000000-1"},
-		{`{"id":"1700000000000-2","topic":"$status","data":"x"}`, "line 3: $status is a topic of the server's own"},
+		{`{"id":"1700000000000-2","topic":"$status","data":"x"}`, "line 3: $status is one of the server's own topics"},
 		{`{"id":"1700000000000-2","topic":"a//b","data":"x"}`, "line 3: A topic is"},
 		{`{"id":"x","topic":"a","data":"x"}`, "line 3: An id is"},
 		{`{"id":"1700000000000-2","topic":"a"}`, "line 3: it is not one {"},
@@ -85,7 +85,7 @@ func TestAnExportSaysThatSomethingIsMissing(t *testing.T) {
 	t.Parallel()
 	dir := store(t, 100, "some")
 	r := run(t, nil, dir, "export", "-since", "1000-1")
-	if r.code != 1 || len(parse(t, r.out)) != 100 || !strings.Contains(r.err, "not all that came after 1000-1 is there") {
+	if r.code != 1 || len(parse(t, r.out)) != 100 || !strings.Contains(r.err, "some events after 1000-1 are missing") {
 		t.Errorf("%d, %d lines, %s", r.code, len(parse(t, r.out)), r.err)
 	}
 }
@@ -112,9 +112,9 @@ func TestCommandsSayPolitelyWhatTheyCannotDo(t *testing.T) {
 	}{
 		{1, open.store, "in use by another process", []string{"restore", backup}},
 		{1, open.store, "in use by another process", []string{"import"}},
-		{1, open.store, "is there already", []string{"backup", backup}},
+		{1, open.store, "exists already", []string{"backup", backup}},
 		{1, open.store, "is inside the store", []string{"backup", filepath.Join(open.store, "copy")}},
-		{1, open.store, "the folder that the copy is to be in", []string{"backup", filepath.Join(missing, "copy")}},
+		{1, open.store, "the parent folder of the copy", []string{"backup", filepath.Join(missing, "copy")}},
 		{1, missing, "there is no store", []string{"backup", filepath.Join(dir, "other")}},
 		{1, missing, "there is no store", []string{"check"}},
 		{1, missing, "there is no store", []string{"compact"}},
@@ -122,13 +122,13 @@ func TestCommandsSayPolitelyWhatTheyCannotDo(t *testing.T) {
 		{1, missing, "there is no store", []string{"restore", missing}},
 		{1, backup, "has events or comments already", []string{"import"}},
 		{1, backup, "is the store itself", []string{"restore", backup}},
-		{1, foreign, "holds something else", []string{"restore", backup}},
-		{1, foreign, "holds something else", []string{"import"}},
+		{1, foreign, "holds something other", []string{"restore", backup}},
+		{1, foreign, "holds something other", []string{"import"}},
 		{1, foreign, "there is no store in the folder", []string{"check"}},
 		{1, file, "is not a folder", []string{"restore", backup}},
-		{1, missing, "there is nothing on disk with -store memory", []string{"backup", "-store", "memory", backup + "2"}},
-		{2, open.store, "it needs the name of a folder", []string{"backup"}},
-		{2, open.store, "is one argument too many", []string{"topics", "x"}},
+		{1, missing, "-store memory keeps nothing on disk", []string{"backup", "-store", "memory", backup + "2"}},
+		{2, open.store, "the name of a folder is missing", []string{"backup"}},
+		{2, open.store, "unexpected argument", []string{"topics", "x"}},
 		{2, open.store, "flag provided but not defined: -nonsense", []string{"check", "-nonsense"}},
 		{2, open.store, "-since is an id such as", []string{"export", "-since", "soon"}},
 		{2, open.store, "A topic is 1 to 256 bytes", []string{"export", "-topic", "a//b"}},
@@ -164,7 +164,7 @@ func TestDamageIsFoundAndADamagedBackupIsNotRestored(t *testing.T) {
 		t.Errorf("check: %+v", r)
 	}
 	want := do(t, dir, "topics", "-json")
-	refused(t, nil, 1, "is damaged, and the store is as it was", dir, "restore", backup)
+	refused(t, nil, 1, "is damaged, and the store is unchanged", dir, "restore", backup)
 	refused(t, nil, 1, "the copy is damaged", backup, "backup", backup+"2")
 	if got := holds(t, dir); got != want {
 		t.Errorf("the store has %s, want %s", got, want)

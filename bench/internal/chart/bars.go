@@ -51,7 +51,8 @@ func (c Bars) SVG() template.HTML {
 		y := barsTop + barPitch*float64(i)
 		middle := y + barHeight/2.0
 		d := drawnBar{Bar: b, Y: y, TextY: middle + 4, MiddleY: middle, Length: max(b.Value*scale, 1),
-			MinX: barsLeft + b.Min*scale, MaxX: barsLeft + b.Max*scale, WhiskerTop: middle - 4, WhiskerBottom: middle + 4}
+			MinX: barsLeft + b.Min*scale, MaxX: barsLeft + b.Max*scale, WhiskerTop: middle - 4,
+			WhiskerBottom: middle + 4}
 		d.LabelX = max(barsLeft+d.Length, d.MaxX) + 7
 		data.Drawn = append(data.Drawn, d)
 	}

@@ -28,8 +28,10 @@ func TestTicksAreRoundNumbers(t *testing.T) {
 func TestDrawingsAreWellFormedWhateverTheNames(t *testing.T) {
 	points := []Point{{0, 1}, {1, 3}}
 	for _, svg := range []string{
-		string(Lines{Title: "a < b & c", Width: 400, Height: 200, X: Axis{Max: 1}, Y: Axis{Max: 3}, Lines: []Line{{Name: "<x>", Class: "a", Area: true, Points: points}, {Name: "none"}}}.SVG()),
-		string(Bars{Title: "a < b", Width: 400, Bars: []Bar{{Name: "<x>", Class: "a", Value: 2, Min: 1, Max: 3}, {Name: "zero"}}}.SVG()),
+		string(Lines{Title: "a < b & c", Width: 400, Height: 200, X: Axis{Max: 1}, Y: Axis{Max: 3},
+			Lines: []Line{{Name: "<x>", Class: "a", Area: true, Points: points}, {Name: "none"}}}.SVG()),
+		string(Bars{Title: "a < b", Width: 400,
+			Bars: []Bar{{Name: "<x>", Class: "a", Value: 2, Min: 1, Max: 3}, {Name: "zero"}}}.SVG()),
 	} {
 		for d := xml.NewDecoder(strings.NewReader(svg)); ; {
 			if _, err := d.Token(); err == io.EOF {

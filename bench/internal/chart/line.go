@@ -29,10 +29,10 @@ type Axis struct {
 	Title    string
 	Min, Max float64
 	Log      bool
-	Ticks    []Tick // of their own if there are none
+	Ticks    []Tick // chosen automatically if empty
 }
 
-// Tick is a line of the grid, and what stands beside it.
+// Tick is a grid line and its label.
 type Tick struct {
 	At    float64
 	Label string
@@ -57,7 +57,7 @@ type Lines struct {
 	Lines         []Line
 }
 
-// The room around a plot for what is written beside it, in pixels.
+// The margins around a plot, in pixels.
 const (
 	marginLeft   = 64
 	marginRight  = 28
@@ -102,7 +102,8 @@ func (c Lines) SVG() template.HTML {
 		Left, Right, Top, Bottom, MiddleX, MiddleY float64
 		XTicks, YTicks                             []drawnTick
 		Drawn                                      []drawnLine
-	}{Lines: c, Left: left, Right: right, Top: top, Bottom: bottom, MiddleX: (left + right) / 2, MiddleY: (top + bottom) / 2}
+	}{Lines: c, Left: left, Right: right, Top: top, Bottom: bottom, MiddleX: (left + right) / 2,
+		MiddleY: (top + bottom) / 2}
 	for _, t := range c.X.ticks() {
 		data.XTicks = append(data.XTicks, drawnTick{X: x(t.At), Y: bottom, Label: t.Label})
 	}
@@ -115,7 +116,8 @@ func (c Lines) SVG() template.HTML {
 		key -= keyRoom + letterWidth*float64(len(line.Name))
 		d := drawnLine{Line: line, KeyX: key, Keyed: len(c.Lines) > 1, Path: path(line.Points, x, y)}
 		if n := len(line.Points); line.Area && n > 0 {
-			d.AreaPath = fmt.Sprintf("%sL%.1f,%.1fL%.1f,%.1fZ", d.Path, x(line.Points[n-1].X), bottom, x(line.Points[0].X), bottom)
+			d.AreaPath = fmt.Sprintf("%sL%.1f,%.1fL%.1f,%.1fZ", d.Path, x(line.Points[n-1].X), bottom,
+				x(line.Points[0].X), bottom)
 		}
 		data.Drawn = append(data.Drawn, d)
 	}
@@ -137,7 +139,7 @@ func path(points []Point, x, y func(float64) float64) string {
 func execute(name string, data any) template.HTML {
 	var b strings.Builder
 	if err := templates.ExecuteTemplate(&b, name, data); err != nil {
-		panic(err) // a template and its data do not fit: nothing that a caller could mend
+		panic(err) // the template does not fit its data
 	}
 	return template.HTML(b.String())
 }

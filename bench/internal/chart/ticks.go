@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ticks is the axis's own, or round numbers.
+// ticks is the axis's own ticks, or round numbers.
 func (a Axis) ticks() []Tick {
 	switch {
 	case len(a.Ticks) > 0:
@@ -29,8 +29,7 @@ func evenTicks(low, high float64) (ticks []Tick) {
 	return ticks
 }
 
-// logTicks is 1, 10, 100 and so on from low to high, with 2 and 5 between where
-// there are few.
+// logTicks is the powers of ten from low to high, with 2 and 5 in between if there are few.
 func logTicks(low, high float64) (ticks []Tick) {
 	steps := []float64{1}
 	if high/low <= 2000 {
@@ -71,7 +70,7 @@ func LogRange(low, high float64) (from, to float64) {
 	return from, to
 }
 
-// Number writes v short: 1,200 as 1.2k, 3,000,000 as 3M.
+// Number abbreviates v: 1,200 is 1.2k, 3,000,000 is 3M.
 func Number(v float64) string {
 	for _, unit := range []struct {
 		size   float64
@@ -84,7 +83,7 @@ func Number(v float64) string {
 	return trim(v)
 }
 
-// trim is v with three significant digits at most, and no zeros at the end.
+// trim is v with at most three significant digits and no trailing zeros.
 func trim(v float64) string {
 	s := strconv.FormatFloat(v, 'g', 3, 64)
 	if strings.Contains(s, "e") {

@@ -1,4 +1,4 @@
-// Package figures turns what rounds have measured into what a table shows.
+// Package figures turns measurements of several rounds into table entries.
 package figures
 
 import (
@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Spread is a metric over the rounds.
+// Spread is a metric's values over the rounds.
 type Spread struct{ Median, Min, Max float64 }
 
 // Of is the spread of values; ok is false if there are none.
@@ -30,7 +30,7 @@ func Of(values []float64) (s Spread, ok bool) {
 	return s, true
 }
 
-// String is the median, and the least and the most if they differ.
+// String is the median, with minimum and maximum if they differ.
 func (s Spread) String() string {
 	if s.Min == s.Max {
 		return Significant(s.Median)
@@ -66,7 +66,7 @@ func thousands(n int64) string {
 	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }
 
-// Machine is this machine, as a reader of its tables wants to know it.
+// Machine describes this machine for readers of the tables.
 func Machine() string {
 	var info unix.Sysinfo_t
 	unix.Sysinfo(&info)

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// defaultRetry is after which time a client comes back if the server names none.
+// defaultRetry is when a client reconnects if the server does not say.
 const defaultRetry = time.Second
 
 // slowBuffer is the receive buffer of a slow client, in bytes.
@@ -23,7 +23,7 @@ const (
 	streaming
 )
 
-// Client is one stream. All but its exported fields belongs to the loop's mutex.
+// Client is one stream. Its unexported fields are guarded by the loop's mutex.
 type Client struct {
 	// Set before Connect, then read-only.
 	pool   *Pool
@@ -32,10 +32,9 @@ type Client struct {
 	path   string
 	topic  int
 
-	// Slow has the client stop reading once it has the head, until Pool.Resume. Set
-	// before Connect.
+	// Slow makes the client stop reading after the head, until Pool.Resume. Set before Connect.
 	Slow bool
-	// AnyStart is as in Checker. Set before Connect.
+	// AnyStart is Checker.AnyStart. Set before Connect.
 	AnyStart bool
 
 	fd      int       // -1 without a socket of its own
@@ -49,7 +48,7 @@ type Client struct {
 
 func (c *Client) connected() bool { return c.state == streaming }
 
-// done is whether the stream was ended and stays so.
+// done reports whether the stream has ended for good.
 func (c *Client) done() bool { return c.state == idle && c.ended > 0 && !c.pool.Reconnect.Load() }
 
 func (c *Client) request() []byte {
@@ -67,7 +66,7 @@ func (c *Client) request() []byte {
 	return append(b, "\r\n"...)
 }
 
-// writable is called when the socket of a client that connects can be written.
+// writable is called when the socket of a connecting client can be written to.
 func (c *Client) writable() error {
 	if code, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil {
 		return err
@@ -81,10 +80,10 @@ func (c *Client) writable() error {
 	return c.loop.watch(unix.EPOLL_CTL_MOD, c.fd, unix.EPOLLIN)
 }
 
-// errServerEnded is how a stream ends whose server did nothing wrong.
+// errServerEnded ends a stream without any fault of the server.
 var errServerEnded = errors.New("the server ended the stream")
 
-// received takes what a read of the connection gave.
+// received handles the result of reading the connection.
 func (c *Client) received(b []byte) error {
 	if err := c.parser.feed(b, c.loop.event(c)); err != nil {
 		return err
@@ -116,7 +115,7 @@ func (c *Client) resume() {
 	}
 }
 
-// close ends the connection from this side.
+// close closes the connection.
 func (c *Client) close() {
 	if c.state == connecting || c.state == waiting {
 		<-c.pool.handshake
@@ -133,7 +132,7 @@ func (c *Client) close() {
 	c.state = idle
 }
 
-// end closes a connection that err ended, and sees to what becomes of the client.
+// end closes a connection that err ended, and decides whether the client reconnects.
 func (c *Client) end(err error) {
 	established := c.state == streaming
 	full := c.parser.full
@@ -143,7 +142,8 @@ func (c *Client) end(err error) {
 	c.pool.ending.CompareAndSwap(nil, &failure{err})
 	switch {
 	case full:
-		c.pool.fail(errors.New("the server is full: it asks clients to come back later; raise its limit of streams (-max-streams), or use fewer clients"))
+		c.pool.fail(errors.New("the server is full: it asks clients to come back later; " +
+			"raise its limit of streams (-max-streams), or use fewer clients"))
 	case !established:
 		c.pool.fail(err)
 	}

@@ -20,7 +20,7 @@ func resolve(address string) (unix.Sockaddr, error) {
 	return &unix.SockaddrInet6{Port: to.Port, Addr: [16]byte(to.IP.To16())}, nil
 }
 
-// dial connects one client after the other, as long as handshakes may begin.
+// dial connects clients one after the other, as handshakes are allowed.
 func (p *Pool) dial(to unix.Sockaddr) {
 	for {
 		select {
@@ -56,7 +56,7 @@ func (p *Pool) pace() {
 	}
 }
 
-// connect begins a connection; the loop goes on with it.
+// connect starts a connection; the loop completes it.
 func (c *Client) connect(to unix.Sockaddr) (err error) {
 	family := unix.AF_INET
 	if _, ok := to.(*unix.SockaddrInet6); ok {

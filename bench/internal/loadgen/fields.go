@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// lines takes bytes of the event stream itself, free of HTTP's framing.
+// lines parses bytes of the event stream, without HTTP's framing.
 func (p *parser) lines(b []byte, event func(s Stamp, stamped bool)) {
 	if len(p.line) > 0 {
 		end := bytes.IndexByte(b, '\n')
@@ -29,12 +29,12 @@ func (p *parser) lines(b []byte, event func(s Stamp, stamped bool)) {
 	}
 }
 
-// hold keeps the part of a line that has come, keep bytes of it at most.
+// hold keeps the start of a split line, at most keep bytes of it.
 func (p *parser) hold(b []byte) {
 	p.line = append(p.line, b[:min(len(b), keep-len(p.line))]...)
 }
 
-// interpret takes one line without its LF.
+// interpret handles one line, given without its LF.
 func (p *parser) interpret(line []byte, event func(s Stamp, stamped bool)) {
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		line = line[:n-1]
@@ -82,7 +82,7 @@ func field(line []byte, name string) (value []byte, ok bool) {
 	return value, true
 }
 
-// dispatch ends a block; an id counts also without data.
+// dispatch ends a block. An id counts even without data.
 func (p *parser) dispatch(event func(s Stamp, stamped bool)) {
 	p.fell = p.rising && p.hasData && !below(p.lastID, p.id)
 	p.lastID = append(p.lastID[:0], p.id...)
@@ -92,8 +92,7 @@ func (p *parser) dispatch(event func(s Stamp, stamped bool)) {
 	}
 }
 
-// below compares two ids of the form <ms>-<sequence>, numbers without leading zeros.
-// Every id is above none at all.
+// below compares two ids of the form <ms>-<sequence>, numbers without leading zeros. Every id is above an empty one.
 func below(a, b []byte) bool {
 	aMs, aSequence, _ := bytes.Cut(a, []byte("-"))
 	bMs, bSequence, _ := bytes.Cut(b, []byte("-"))

@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readBuffer is what a loop reads into, for all its clients, in bytes.
+// readBuffer is the size of a loop's read buffer, shared by its clients, in bytes.
 const readBuffer = 256 << 10
 
-// began lets times be taken off the monotonic clock and be compared with stamps.
+// began lets Now use the monotonic clock and yet be comparable with stamps.
 var began = time.Now()
 
-// Now is Unix time in nanoseconds that no change of the clock disturbs.
+// Now is Unix time in nanoseconds, unaffected by changes of the clock.
 func Now() int64 { return began.UnixNano() + int64(time.Since(began)) }
 
 // loop reads the sockets of its clients in one goroutine.
@@ -77,7 +77,7 @@ func (l *loop) run() {
 	}
 }
 
-// ready serves one socket that can be read or written.
+// ready handles a socket that can be read or written.
 func (l *loop) ready(fd int32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -134,11 +134,10 @@ func (l *loop) note(s Stamp, stamped bool) {
 	l.stats.Delay.RecordValue(min(max(l.arrived-s.Planned, 1), int64(longestDelay)))
 }
 
-// longestDelay is what a histogram takes for longer ones too.
+// longestDelay is what a histogram records for longer delays too.
 const longestDelay = 10 * time.Minute
 
-// NewHistogram returns a histogram of delays in nanoseconds, good to 1 %, from a
-// microsecond to longestDelay.
+// NewHistogram returns a histogram of delays in nanoseconds, accurate to 1 %, from a microsecond to longestDelay.
 func NewHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(int64(time.Microsecond), int64(longestDelay), 2)
 }

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// keep is how much is kept of a line that a read splits, in bytes: more than any
-// stamp or id. What is beyond is padding.
+// keep is how many bytes are kept of a line that a read splits: more than any stamp or id has. The rest is padding.
 const keep = 512
 
 // maxHead bounds a response's head, in bytes.
@@ -26,9 +25,8 @@ const (
 	atEnd
 )
 
-// parser reads one HTTP/1.1 response with an event stream from pieces cut
-// anywhere. It holds what it needs of a split line and nothing else, and expects
-// lines to end in LF or CRLF, as those of every known server do.
+// parser reads an HTTP/1.1 response with an event stream, in arbitrary pieces. It keeps only what it needs of a split
+// line, and expects lines to end in LF or CRLF, as every known server writes them.
 type parser struct {
 	state uint8
 	left  int    // of the chunk, in bytes
@@ -48,14 +46,13 @@ type parser struct {
 	stamped bool
 }
 
-// reset makes the parser ready for the next connection of the same client.
+// reset prepares the parser for the client's next connection.
 func (p *parser) reset() {
 	p.state, p.left, p.piece, p.line = inHead, 0, p.piece[:0], p.line[:0]
 	p.id, p.hasData, p.stamped, p.full = append(p.id[:0], p.lastID...), false, false, false
 }
 
-// feed takes the next bytes of the connection, and calls event for each event
-// that they complete.
+// feed parses the next bytes of the connection, and calls event for each event they complete.
 func (p *parser) feed(b []byte, event func(s Stamp, stamped bool)) (err error) {
 	for len(b) > 0 {
 		switch p.state {
@@ -82,7 +79,7 @@ func (p *parser) feed(b []byte, event func(s Stamp, stamped bool)) (err error) {
 	return nil
 }
 
-// framing takes from b what is head, chunk size or trailer, and returns the rest.
+// framing consumes head, chunk sizes and trailers, and returns the rest.
 func (p *parser) framing(b []byte) ([]byte, error) {
 	if p.state == inHead {
 		return p.head(b)
@@ -169,7 +166,7 @@ func (p *parser) head(b []byte) ([]byte, error) {
 	return rest, nil
 }
 
-// ResponseError is an answer that is no event stream.
+// ResponseError is a response that is no event stream.
 type ResponseError struct {
 	Status      int
 	ContentType string
@@ -182,7 +179,8 @@ func (e *ResponseError) Error() string {
 	if e.Status != 200 {
 		return fmt.Sprintf("the server answers %d, not 200: %.200q", e.Status, e.Body)
 	}
-	return fmt.Sprintf("the server answers with Content-Type %q, not text/event-stream: is this the URL of a stream?", e.ContentType)
+	return fmt.Sprintf("the server answers with Content-Type %q, not text/event-stream: is this the URL of a stream?",
+		e.ContentType)
 }
 
 func readHead(head string) *ResponseError {

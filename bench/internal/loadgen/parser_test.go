@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// stampText is an event's data with the sequence number n.
+// stampText is the data of event number n.
 func stampText(n int) string {
 	return string(AppendStamp(nil, Stamp{Publisher: 3, Sequence: uint32(n), Planned: 1763676000123456789}, 60))
 }
 
-// chunked is text in chunks of the given size, as HTTP/1.1 frames it.
+// chunked frames text in chunks of the given size, as HTTP/1.1 does.
 func chunked(text string, size int) string {
 	var b strings.Builder
 	for len(text) > 0 {
@@ -30,7 +30,8 @@ const okHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-
 // streams is the same events as different servers would send them.
 func streams() map[string]string {
 	one, two := stampText(1), stampText(2)
-	lf := "retry: 1500\n: hello\nid: 7\n\nid: 8\ndata: " + one + "\n\nevent: x\ndata:" + two + "\nid:9\n\n: beat\n\ndata: lost"
+	lf := "retry: 1500\n: hello\nid: 7\n\nid: 8\ndata: " + one + "\n\nevent: x\ndata:" + two +
+		"\nid:9\n\n: beat\n\ndata: lost"
 	crlf := strings.ReplaceAll(lf, "\n", "\r\n")
 	all := map[string]string{
 		"LF to the end":   okHead + "\r\n" + lf,
@@ -39,7 +40,8 @@ func streams() map[string]string {
 	}
 	for _, size := range []int{1, 7, 100, 10000} {
 		all[fmt.Sprintf("LF in chunks of %d", size)] = okHead + "Transfer-Encoding: chunked\r\n\r\n" + chunked(lf, size)
-		all[fmt.Sprintf("CRLF in chunks of %d", size)] = okHead + "Transfer-Encoding: chunked\r\n\r\n" + chunked(crlf, size)
+		all[fmt.Sprintf("CRLF in chunks of %d", size)] = okHead + "Transfer-Encoding: chunked\r\n\r\n" +
+			chunked(crlf, size)
 	}
 	return all
 }
@@ -53,7 +55,7 @@ func TestAStreamReadsTheSameWhereverReadsCutIt(t *testing.T) {
 	}
 }
 
-// check feeds pieces to a parser and looks at what it makes of them.
+// check feeds pieces to a parser and checks the result.
 func check(t *testing.T, name string, pieces ...string) {
 	t.Helper()
 	var p parser
@@ -115,7 +117,8 @@ func TestAStampReadsBack(t *testing.T) {
 	if got, ok := ParseStamp(AppendStamp(nil, want, 0)); !ok || got != want {
 		t.Errorf("%+v, %v", got, ok)
 	}
-	for _, text := range []string{"", "hello", strings.Repeat("@", 40), strings.Replace(stampText(1), "000", "00g", 1)} {
+	for _, text := range []string{"", "hello", strings.Repeat("@", 40),
+		strings.Replace(stampText(1), "000", "00g", 1)} {
 		if _, ok := ParseStamp([]byte(text)); ok {
 			t.Errorf("%q is taken for a stamp", text)
 		}
@@ -125,7 +128,8 @@ func TestAStampReadsBack(t *testing.T) {
 func BenchmarkFeed(b *testing.B) {
 	var stream []byte
 	for i := range 1000 {
-		stream = fmt.Appendf(stream, "id: 1763676000000-%d\ndata: %s\n\n", i, AppendStamp(nil, Stamp{Sequence: uint32(i)}, 100))
+		stream = fmt.Appendf(stream, "id: 1763676000000-%d\ndata: %s\n\n", i,
+			AppendStamp(nil, Stamp{Sequence: uint32(i)}, 100))
 	}
 	p := parser{state: inBody}
 	b.SetBytes(int64(len(stream)))

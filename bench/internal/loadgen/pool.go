@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Pool is the clients of a trial. Its methods may be called from any goroutine.
+// Pool is the clients of a trial. It is safe for concurrent use.
 type Pool struct {
 	// Set by NewPool, then read-only.
 	address string // host:port to dial
@@ -26,8 +26,8 @@ type Pool struct {
 	Rising    bool   // ids are <ms>-<sequence>, and each is to be above the one before; see Stats.Fallen
 	Since     int64  // Unix time in nanoseconds: stamps planned before it are of another trial
 
-	// Reconnect says whether clients that the server ends come back by themselves,
-	// after its retry time (1 s if it names none), with their last id.
+	// Reconnect makes clients that the server ends reconnect by themselves, after its retry time (1 s by default), with
+	// their last id.
 	Reconnect atomic.Bool
 
 	clients   []*Client
@@ -70,8 +70,7 @@ func NewPool(address string, inflight int) (*Pool, error) {
 	return p, nil
 }
 
-// Add adds a client of the stream at path. It is told which topic that is, for
-// Behind. It connects with Connect.
+// Add adds a client of the stream at path; topic is that stream's number, for Behind. Connect connects it.
 func (p *Pool) Add(path string, topic int) *Client {
 	c := &Client{pool: p, number: len(p.clients), path: path, topic: topic, fd: -1}
 	c.loop = p.loops[c.number%len(p.loops)]
@@ -82,8 +81,8 @@ func (p *Pool) Add(path string, topic int) *Client {
 // Clients returns all clients, in the order in which they were added.
 func (p *Pool) Clients() []*Client { return p.clients }
 
-// Connect connects clients and returns when each has the head of its stream.
-// progress, if not nil, is told now and then how many have.
+// Connect connects clients, and returns once each has the head of its stream. progress, if not nil, is called now and
+// then with how many have.
 func (p *Pool) Connect(ctx context.Context, clients []*Client, progress func(done int)) error {
 	go func() {
 		for _, c := range clients {
@@ -107,7 +106,7 @@ func (p *Pool) Connect(ctx context.Context, clients []*Client, progress func(don
 	return err
 }
 
-// await polls until is says so, the context ends, or a client fails for good.
+// await polls until is returns true, ctx ends, or a client fails for good.
 func (p *Pool) await(ctx context.Context, is func() bool) error {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
@@ -132,7 +131,7 @@ func (p *Pool) Err() error {
 	return nil
 }
 
-// Ending is why the first stream that the server ended was ended, nil if none was.
+// Ending is why the server ended the first stream it ended, nil if it ended none.
 func (p *Pool) Ending() error {
 	if f := p.ending.Load(); f != nil {
 		return f.err
@@ -142,7 +141,7 @@ func (p *Pool) Ending() error {
 
 func (p *Pool) fail(err error) { p.failure.CompareAndSwap(nil, &failure{err}) }
 
-// count counts the clients of which is says so.
+// count counts the clients for which is returns true.
 func (p *Pool) count(clients []*Client, is func(*Client) bool) (n int) {
 	for _, l := range p.loops {
 		l.mu.Lock()
@@ -156,11 +155,10 @@ func (p *Pool) count(clients []*Client, is func(*Client) bool) (n int) {
 	return n
 }
 
-// Connected is how many clients have a stream at this moment.
+// Connected is how many clients have a stream now.
 func (p *Pool) Connected() int { return p.count(p.clients, (*Client).connected) }
 
-// Cut ends the clients' connections from this side; they do not come back until
-// Connect.
+// Cut closes the clients' connections; they stay closed until Connect.
 func (p *Pool) Cut(clients []*Client) {
 	for _, c := range clients {
 		c.loop.mu.Lock()
@@ -169,7 +167,7 @@ func (p *Pool) Cut(clients []*Client) {
 	}
 }
 
-// Resume has clients that were Slow read on.
+// Resume makes Slow clients read again.
 func (p *Pool) Resume(clients []*Client) {
 	for _, c := range clients {
 		c.loop.mu.Lock()

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Publishing is how a trial publishes: each publisher on one HTTP connection.
+// Publishing is how a trial publishes: one HTTP connection per publisher.
 type Publishing struct {
 	Address string                 // host:port
 	TLS     *tls.Config            // nil for clear text
@@ -27,7 +27,7 @@ type Publishing struct {
 	lastBad atomic.Pointer[failure]
 }
 
-// Refused is how many POSTs were answered with other than 2xx, and the last answer.
+// Refused is how many POSTs did not get a 2xx answer, and the last such answer.
 func (p *Publishing) Refused() (n uint64, last error) {
 	if f := p.lastBad.Load(); f != nil {
 		last = f.err
@@ -35,8 +35,7 @@ func (p *Publishing) Refused() (n uint64, last error) {
 	return p.refused.Load(), last
 }
 
-// Flat has n publishers publish round robin on all topics, each again as soon as
-// it is answered, until ctx ends.
+// Flat makes n publishers publish round robin on all topics, each as soon as its last POST is answered, until ctx ends.
 func (p *Publishing) Flat(ctx context.Context, n int) error {
 	return p.each(n, func(one *publisher) error {
 		for k := one.number; ctx.Err() == nil; k++ {
@@ -48,9 +47,8 @@ func (p *Publishing) Flat(ctx context.Context, n int) error {
 	})
 }
 
-// Paced has n publishers publish rate events a second for so long, round robin on
-// all topics. Each event is stamped with the time at which it was to be sent, be it
-// sent late or not.
+// Paced makes n publishers publish rate events a second in all, round robin on all topics. Each event is stamped with
+// its planned time, even if it is sent late.
 func (p *Publishing) Paced(ctx context.Context, n int, rate float64, length time.Duration) error {
 	start := Now() + int64(time.Millisecond)
 	total := int64(rate * length.Seconds())
@@ -74,8 +72,7 @@ func (p *Publishing) Paced(ctx context.Context, n int, rate float64, length time
 	})
 }
 
-// Spaced has one publisher publish count events, each pause behind the answer to
-// the last.
+// Spaced makes one publisher publish count events, each after a pause from the last answer.
 func (p *Publishing) Spaced(ctx context.Context, count int, pause time.Duration) error {
 	return p.each(1, func(one *publisher) error {
 		for k := range count {
@@ -117,7 +114,7 @@ func (p *Publishing) each(n int, run func(*publisher) error) error {
 // answerTimeout is how long a POST may take.
 const answerTimeout = 30 * time.Second
 
-// refusedPause is how long a publisher waits when it was refused.
+// refusedPause is how long a refused publisher waits.
 const refusedPause = 20 * time.Millisecond
 
 // publisher is one HTTP connection, and the goroutine that owns it.
@@ -130,8 +127,8 @@ type publisher struct {
 	request []byte
 }
 
-// publish posts one event. Refused, it tries again, since a sequence number that
-// nobody gets would look like a loss; but not more than a hundred times.
+// publish posts one event. It retries a refused one, up to a hundred times, since a skipped sequence number would look
+// like a loss.
 func (p *publisher) publish(topic int, planned int64) error {
 	count := p.Ledger.at(topic, p.number)
 	stamp := Stamp{Publisher: uint16(p.number), Sequence: count.Load() + 1, Planned: planned}
@@ -149,7 +146,7 @@ func (p *publisher) publish(topic int, planned int64) error {
 		p.refused.Add(1)
 		p.lastBad.Store(&failure{err})
 		if refused.status/100 == 4 {
-			break // it would be so again
+			break // it would fail again
 		}
 		time.Sleep(refusedPause)
 	}

@@ -1,6 +1,6 @@
 package loadgen
 
-// Verdict is what a Checker says of one event.
+// Verdict is a Checker's judgment of one event.
 type Verdict uint8
 
 const (
@@ -9,11 +9,10 @@ const (
 	Reordered         // was missing, and came late
 )
 
-// Checker proves for one client that each publisher's events came once and in
-// order. The zero Checker expects every publisher from its first event on.
+// Checker proves that one client got each publisher's events once and in order. The zero Checker expects every
+// publisher's first event first.
 type Checker struct {
-	// AnyStart takes the first event seen of a publisher for its first: for who
-	// joins while others publish.
+	// AnyStart accepts any first event of a publisher, for a client that joins while others publish.
 	AnyStart bool
 
 	last []uint32 // highest sequence number seen, by publisher
@@ -26,7 +25,7 @@ type span struct {
 	from, to  uint32
 }
 
-// Note takes the next event.
+// Note judges the next event.
 func (c *Checker) Note(publisher uint16, sequence uint32) Verdict {
 	for int(publisher) >= len(c.last) {
 		c.last = append(c.last, 0)
@@ -42,7 +41,7 @@ func (c *Checker) Note(publisher uint16, sequence uint32) Verdict {
 	return InOrder
 }
 
-// late finds out whether an event from below the highest one is missing.
+// late checks whether an event below the highest one was missing.
 func (c *Checker) late(publisher uint16, sequence uint32) Verdict {
 	for i, s := range c.lost {
 		if s.publisher != publisher || sequence < s.from || sequence > s.to {
@@ -60,7 +59,7 @@ func (c *Checker) late(publisher uint16, sequence uint32) Verdict {
 	return Doubled
 }
 
-// Missing is how many events have been jumped over and have not come since.
+// Missing is how many events were skipped and have not come since.
 func (c *Checker) Missing() (n uint64) {
 	for _, s := range c.lost {
 		n += uint64(s.to-s.from) + 1
@@ -68,8 +67,7 @@ func (c *Checker) Missing() (n uint64) {
 	return n
 }
 
-// Behind is how many of the first published events of a publisher have not been
-// reached yet; those jumped over are Missing.
+// Behind is how many of a publisher's first published events have not been reached; skipped ones are Missing.
 func (c *Checker) Behind(publisher int, published uint32) uint64 {
 	var last uint32
 	if publisher < len(c.last) {

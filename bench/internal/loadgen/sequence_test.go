@@ -9,17 +9,19 @@ func TestTheCheckerTellsMissingFromDoubledAndLate(t *testing.T) {
 		missing  uint64
 	}
 	for name, steps := range map[string][]step{
-		"in order":     {{1, InOrder, 0}, {2, InOrder, 0}, {3, InOrder, 0}},
-		"doubled":      {{1, InOrder, 0}, {1, Doubled, 0}, {2, InOrder, 0}, {1, Doubled, 0}},
-		"missing":      {{2, InOrder, 1}, {10, InOrder, 8}},
-		"late":         {{5, InOrder, 4}, {3, Reordered, 3}, {3, Doubled, 3}, {1, Reordered, 2}, {2, Reordered, 1}, {4, Reordered, 0}},
+		"in order": {{1, InOrder, 0}, {2, InOrder, 0}, {3, InOrder, 0}},
+		"doubled":  {{1, InOrder, 0}, {1, Doubled, 0}, {2, InOrder, 0}, {1, Doubled, 0}},
+		"missing":  {{2, InOrder, 1}, {10, InOrder, 8}},
+		"late": {{5, InOrder, 4}, {3, Reordered, 3}, {3, Doubled, 3}, {1, Reordered, 2}, {2, Reordered, 1},
+			{4, Reordered, 0}},
 		"late in span": {{10, InOrder, 9}, {1, Reordered, 8}, {9, Reordered, 7}, {5, Reordered, 6}},
 	} {
 		var c Checker
 		c.Note(9, 1) // another publisher's numbers are its own
 		for i, s := range steps {
 			if got := c.Note(1, s.sequence); got != s.want || c.Missing() != s.missing {
-				t.Errorf("%s, step %d: verdict %d, missing %d; want %d, %d", name, i, got, c.Missing(), s.want, s.missing)
+				t.Errorf("%s, step %d: verdict %d, missing %d; want %d, %d", name, i, got, c.Missing(), s.want,
+					s.missing)
 			}
 		}
 	}

@@ -1,17 +1,15 @@
-// Package loadgen is the load client: thousands of SSE streams on a few epoll
-// loops, publishers beside them, and the proof that every event came once and in
-// order. The comparison and the simulator share it. It needs Linux.
+// Package loadgen is the load client: thousands of SSE streams on a few epoll loops, publishers, and the proof that
+// every event came once and in order. All three programs use it. It needs Linux.
 package loadgen
 
 // StampSize is the length of a stamp in bytes, and so the smallest event.
 const StampSize = len("@pppp.ssssssss.tttttttttttttttt")
 
-// Stamp is what the data of each published event begins with, in hexadecimal of
-// fixed width, so that reading it back costs a receiver a few nanoseconds.
+// Stamp begins the data of each published event, in hexadecimal of fixed width, so that parsing takes nanoseconds.
 type Stamp struct {
 	Publisher uint16
 	Sequence  uint32 // of this publisher on this topic, from 1
-	Planned   int64  // when it was to be sent, Unix time in nanoseconds
+	Planned   int64  // the planned time of sending, Unix time in nanoseconds
 }
 
 const hexDigits = "0123456789abcdef"

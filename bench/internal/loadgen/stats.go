@@ -11,9 +11,9 @@ import (
 // Stats is what clients have received.
 type Stats struct {
 	Events    uint64 // of any kind
-	Stamped   uint64 // published by this package, each time that they came
-	Doubled   uint64 // of those, that had come before
-	Reordered uint64 // of those, that came behind later ones
+	Stamped   uint64 // published by this package, with duplicates
+	Doubled   uint64 // of those, duplicates
+	Reordered uint64 // of those, received after later ones
 	Fallen    uint64 // events of any kind whose id was not above the one before, with Pool.Rising
 	Ended     uint64 // streams that the server ended
 	Delay     *hdrhistogram.Histogram
@@ -29,7 +29,7 @@ func (s *Stats) add(other Stats) {
 	s.Delay.Merge(other.Delay)
 }
 
-// Take returns what has come since the last call.
+// Take returns what was received since the last call.
 func (p *Pool) Take() Stats {
 	sum := Stats{Delay: NewHistogram()}
 	for _, l := range p.loops {
@@ -67,7 +67,7 @@ func (l *Ledger) at(topic, publisher int) *atomic.Uint32 {
 	return &l.counts[topic*l.publishers+publisher]
 }
 
-// Note enters that a publisher has published its next event on a topic.
+// Note counts a publisher's next event on a topic.
 func (l *Ledger) Note(topic, publisher int) { l.at(topic, publisher).Add(1) }
 
 // Published is how many events have been published on all topics.
@@ -78,9 +78,8 @@ func (l *Ledger) Published() (n uint64) {
 	return n
 }
 
-// Behind is how many published events the clients have not reached yet, and how
-// many they have jumped over. Of clients with no stream only the latter counts,
-// unless all is set.
+// Behind is how many published events the clients have not reached yet, and how many they have skipped. Clients without
+// a stream count only for the latter, unless all is set.
 func (p *Pool) Behind(l *Ledger, clients []*Client, all bool) (behind, missing uint64) {
 	p.count(clients, func(c *Client) bool {
 		missing += c.check.Missing()
@@ -94,9 +93,10 @@ func (p *Pool) Behind(l *Ledger, clients []*Client, all bool) (behind, missing u
 	return behind, missing
 }
 
-// CatchUp waits until the clients have all that was published, or nothing has
-// come for patience; it returns how many events are missing then.
-func (p *Pool) CatchUp(ctx context.Context, l *Ledger, clients []*Client, all bool, patience time.Duration) (missing uint64, err error) {
+// CatchUp waits until the clients have everything published, or have received nothing for patience. It returns how many
+// events are missing then.
+func (p *Pool) CatchUp(ctx context.Context, l *Ledger, clients []*Client, all bool,
+	patience time.Duration) (missing uint64, err error) {
 	var last uint64
 	moved := time.Now()
 	err = p.await(ctx, func() bool {
@@ -109,7 +109,7 @@ func (p *Pool) CatchUp(ctx context.Context, l *Ledger, clients []*Client, all bo
 	return missing, err
 }
 
-// EndedOf is how many of the clients a server has ended so far.
+// EndedOf is how many of the clients' streams the server has ended so far.
 func (p *Pool) EndedOf(clients []*Client) int {
 	return p.count(clients, func(c *Client) bool { return c.ended > 0 })
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// webBuffer is what a stream through net/http reads into, in bytes.
+// webBuffer is the read buffer of a stream through net/http, in bytes.
 const webBuffer = 16 << 10
 
 // stream is the whole life of a connection through net/http.
@@ -68,8 +68,7 @@ func (c *Client) get(lastID string) (*http.Response, error) {
 	return response, checkResponse(response)
 }
 
-// readBody reads the stream to its end. It is called with the loop's mutex held,
-// and gives it up while it waits.
+// readBody reads the stream to its end. The caller holds the loop's mutex; readBody releases it while it waits.
 func (c *Client) readBody(response *http.Response) {
 	buffer := make([]byte, webBuffer)
 	for {

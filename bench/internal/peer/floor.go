@@ -1,5 +1,5 @@
-// Package peer is the other servers written in Go that the comparison runs, each
-// as its own process: GET /events/{topic} is the stream, POST publishes.
+// Package peer has the other Go servers of the comparison, each run as a process of its own: GET /events/{topic} is the
+// stream, POST publishes.
 package peer
 
 import (
@@ -14,13 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxData bounds an event's data, in bytes.
+// maxData limits an event's data, in bytes.
 const maxData = 1 << 20
 
-// floor is the least that any server must pay: it accepts, takes the connections
-// from net/http, and has one goroutine a CPU make one write(2) a client and event.
-// It queues nothing: who cannot take a frame at once is cut off. It keeps no
-// history.
+// floor is the minimum that any server must do: it takes connections over from net/http, and one goroutine per CPU
+// makes one write(2) per client and event. It queues nothing, so it cuts off whoever cannot take a frame at once, and
+// it keeps no history.
 type floor struct {
 	shards []chan work
 	joined atomic.Uint64
@@ -36,7 +35,7 @@ type work struct {
 	done  *sync.WaitGroup
 }
 
-// Floor returns the handler of the least that a server must pay.
+// Floor returns the handler of the minimal server.
 func Floor() http.Handler {
 	f := &floor{}
 	for range runtime.GOMAXPROCS(0) {
@@ -50,7 +49,8 @@ func Floor() http.Handler {
 	return mux
 }
 
-const streamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n: floor\n\n"
+const streamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n" +
+	"Connection: close\r\n\r\n: floor\n\n"
 
 func (f *floor) join(w http.ResponseWriter, r *http.Request) {
 	conn, _, err := http.NewResponseController(w).Hijack()
@@ -91,8 +91,7 @@ func (f *floor) publish(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusCreated)
 }
 
-// client is a connection that was taken from net/http. conn keeps it open, and
-// its descriptor non-blocking.
+// client is a connection taken over from net/http. conn keeps it open, and its descriptor non-blocking.
 type client struct {
 	fd   int
 	conn net.Conn

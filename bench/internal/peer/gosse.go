@@ -8,8 +8,8 @@ import (
 	"github.com/tmaxmax/go-sse"
 )
 
-// GoSSE returns a handler on github.com/tmaxmax/go-sse, as its documentation has
-// it, that replays from the newest keep events.
+// GoSSE returns a handler built on github.com/tmaxmax/go-sse as its documentation suggests, which replays from the
+// newest keep events.
 func GoSSE(keep int) (http.Handler, error) {
 	replayer, err := sse.NewFiniteReplayer(keep, true)
 	if err != nil {
@@ -18,8 +18,7 @@ func GoSSE(keep int) (http.Handler, error) {
 	server := &sse.Server{
 		Provider: &sse.Joe{Replayer: replayer},
 		OnSession: func(w http.ResponseWriter, r *http.Request) ([]string, bool) {
-			// The library holds the head back until the first event; a client could not
-			// tell that it is connected.
+			// The library sends the head with the first event; until then a client could not tell that it is connected.
 			w.Header().Set("Content-Type", "text/event-stream")
 			http.NewResponseController(w).Flush()
 			return []string{r.PathValue("topic")}, true

@@ -7,9 +7,8 @@ import (
 	"github.com/r3labs/sse/v2"
 )
 
-// R3labs returns a handler on github.com/r3labs/sse/v2, as its documentation has
-// it, with AutoReplay. A stream is created when a topic is first named. The library
-// keeps every event of it for ever.
+// R3labs returns a handler built on github.com/r3labs/sse/v2 as its documentation suggests, with AutoReplay. A stream
+// is created when its topic is first named. The library keeps every event of it forever.
 func R3labs() http.Handler {
 	server := sse.New()
 	server.AutoStream = true

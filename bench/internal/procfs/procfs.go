@@ -17,7 +17,7 @@ import (
 // tick is the unit of /proc/PID/stat: USER_HZ is 100 on every Linux that Go runs on.
 const tick = 10 * time.Millisecond
 
-// Tree returns pid and all that descend from it.
+// Tree returns pid and its descendants.
 func Tree(pid int) []int {
 	children := map[int][]int{}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
@@ -35,8 +35,7 @@ func Tree(pid int) []int {
 	return tree
 }
 
-// statFields is /proc/PID/stat from the state on: the name before it may hold
-// anything, even spaces and parentheses.
+// statFields is /proc/PID/stat from the state on: the name before it may contain spaces and parentheses.
 func statFields(pid int) []string {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -45,7 +44,7 @@ func statFields(pid int) []string {
 	return strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
 }
 
-// CPU is the time that the processes have computed, user and system together.
+// CPU is the processes' CPU time, user and system together.
 func CPU(pids []int) (sum time.Duration) {
 	const user, system = 11, 12
 	for _, pid := range pids {
@@ -58,8 +57,7 @@ func CPU(pids []int) (sum time.Duration) {
 	return sum
 }
 
-// Memory is the processes' resident memory in bytes. What they share counts once
-// (Pss), where the kernel tells.
+// Memory is the processes' resident memory in bytes. Shared pages count once (Pss), where the kernel reports that.
 func Memory(pids []int) (sum int64) {
 	for _, pid := range pids {
 		n, ok := kilobytes(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss:")
@@ -71,19 +69,19 @@ func Memory(pids []int) (sum int64) {
 	return sum
 }
 
-// Peak is the most memory that the process has had resident, in bytes, since its start or ResetPeak.
+// Peak is the process's peak resident memory in bytes, since its start or ResetPeak.
 func Peak(pid int) int64 {
 	n, _ := kilobytes(fmt.Sprintf("/proc/%d/status", pid), "VmHWM:")
 	return n << 10
 }
 
-// ResetPeak has Peak begin anew.
+// ResetPeak resets Peak.
 func ResetPeak(pid int) error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
 }
 
-// Written is how many bytes the process has had the kernel write to disks, or will have: whole
-// pages, when they become dirty. It can be asked until the process has been waited for.
+// Written is how many bytes the process has caused to be written to disks: whole pages, counted when they become dirty.
+// It works until the process has been waited for.
 func Written(pid int) (int64, error) {
 	name := fmt.Sprintf("/proc/%d/io", pid)
 	b, err := os.ReadFile(name)
@@ -112,8 +110,7 @@ func kilobytes(name, key string) (n int64, ok bool) {
 	return 0, false
 }
 
-// Listener finds the process that listens on the port of this machine; ok is false
-// if there is none that we may look at.
+// Listener finds the process that listens on a port of this machine; ok is false if there is none that we may inspect.
 func Listener(address netip.AddrPort) (pid int, ok bool) {
 	var inodes []string
 	for _, name := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
@@ -124,7 +121,8 @@ func Listener(address netip.AddrPort) (pid int, ok bool) {
 	links, _ := filepath.Glob("/proc/[0-9]*/fd/*")
 	for _, link := range links {
 		target, err := os.Readlink(link)
-		if inode, is := strings.CutPrefix(target, "socket:["); err != nil || !is || !slices.Contains(inodes, strings.TrimSuffix(inode, "]")) {
+		if inode, is := strings.CutPrefix(target, "socket:["); err != nil || !is ||
+			!slices.Contains(inodes, strings.TrimSuffix(inode, "]")) {
 			continue
 		}
 		if p, err := strconv.Atoi(strings.Split(link, "/")[2]); err == nil && (!ok || p < pid) {
@@ -134,8 +132,7 @@ func Listener(address netip.AddrPort) (pid int, ok bool) {
 	return pid, ok
 }
 
-// listening picks from a table such as /proc/net/tcp the inodes of sockets that
-// listen on port.
+// listening returns the inodes of the sockets that listen on port, from a table such as /proc/net/tcp.
 func listening(table string, port uint16) (inodes []string) {
 	const local, state, inode = 1, 3, 9
 	const listen = "0A"

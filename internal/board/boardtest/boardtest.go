@@ -44,7 +44,7 @@ func comment(t *testing.T, store board.Store, i int) board.Comment {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Add(t.Context(), c); err != nil {
+	if err := store.AddComment(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -85,7 +85,8 @@ func add(t *testing.T, open Open) {
 	}
 	told := events(t, log)
 	var got board.Comment
-	if len(told) != 1 || told[0].Type.String() != "comment" || json.Unmarshal([]byte(told[0].Data), &got) != nil || got != c {
+	if len(told) != 1 || told[0].Type.String() != "comment" || json.Unmarshal([]byte(told[0].Data), &got) != nil ||
+		got != c {
 		t.Errorf("told %+v, want %+v", told, c)
 	}
 	if l.Position != told[0].ID {
@@ -174,10 +175,13 @@ func parts(t *testing.T, open Open) {
 	for i := range 25 {
 		comment(t, store, i)
 	}
-	for _, c := range []struct{ limit, offset, first, n int }{{10, 0, 24, 10}, {10, 20, 4, 5}, {10, 25, 0, 0}, {10, 1000, 0, 0}, {1000, 3, 21, 22}} {
+	for _, c := range []struct{ limit, offset, first, n int }{{10, 0, 24, 10}, {10, 20, 4, 5}, {10, 25, 0, 0},
+		{10, 1000, 0, 0}, {1000, 3, 21, 22}} {
 		l := list(t, store, "", c.limit, c.offset)
-		if len(l.Comments) != c.n || l.Total != 25 || c.n > 0 && l.Comments[0].Content != fmt.Sprint("content ", c.first) {
-			t.Errorf("limit %d, offset %d: %d of %d, want %d from %d", c.limit, c.offset, len(l.Comments), l.Total, c.n, c.first)
+		if len(l.Comments) != c.n || l.Total != 25 ||
+			c.n > 0 && l.Comments[0].Content != fmt.Sprint("content ", c.first) {
+			t.Errorf("limit %d, offset %d: %d of %d, want %d from %d", c.limit, c.offset, len(l.Comments), l.Total, c.n,
+				c.first)
 		}
 	}
 }

@@ -2,5 +2,5 @@ package logtest
 
 import "time"
 
-// Hurry has tests wait for less long: for what does not come.
+// Hurry shortens the wait for what never happens.
 func Hurry() { wait = 2 * time.Second }

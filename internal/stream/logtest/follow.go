@@ -13,7 +13,7 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// following is a Follow under way.
+// following is a Follow in progress.
 type following struct {
 	cancel context.CancelFunc
 	events chan stream.Event
@@ -30,7 +30,7 @@ func startFollow(t *testing.T, log stream.Log, after stream.ID) *following {
 		f.ended <- log.Follow(ctx, after, func(batch stream.Batch) error {
 			if n := len(batch.Events); n > 0 && (batch.Reached.Less(batch.Events[n-1].ID) ||
 				batch.Gap == nil && !reached.Less(batch.Events[0].ID)) {
-				t.Errorf("a batch of %v to %v reaches %v, and the one before %v",
+				t.Errorf("a batch of %v to %v reaches %v, the previous one %v",
 					batch.Events[0].ID, batch.Events[n-1].ID, batch.Reached, reached)
 			}
 			reached = batch.Reached
@@ -57,7 +57,7 @@ func (f *following) next(t *testing.T) stream.Event {
 	case e := <-f.events:
 		return e
 	case <-time.After(wait):
-		t.Fatal("the follower waits in vain")
+		t.Fatal("the follower gets nothing")
 		panic("unreachable")
 	}
 }
@@ -98,7 +98,7 @@ func follow(t *testing.T, open Open) {
 				t.Fatalf("%v came after %v", e.ID, last)
 			}
 			if want := fmt.Sprint(count[e.Topic]); e.Data != want {
-				t.Fatalf("%v brought %q, want %q", e.Topic, e.Data, want)
+				t.Fatalf("%v has %q, want %q", e.Topic, e.Data, want)
 			}
 			last = e.ID
 			count[e.Topic]++
@@ -134,7 +134,7 @@ func followerIsCutOff(t *testing.T, open Open) {
 		f.next(t)
 	}
 	if len(f.gaps) == 0 {
-		t.Fatal("a follower that has missed events is not told")
+		t.Fatal("a follower that has missed events gets no gap")
 	}
 	gap := <-f.gaps
 	if got := gap.Concerned(selection(t, "lost", "*")); !slices.Equal(got, []string{"lost", "*"}) {
@@ -144,27 +144,27 @@ func followerIsCutOff(t *testing.T, open Open) {
 		t.Errorf("its gap concerns %q, which has lost nothing", got)
 	}
 	if gap.Newest != ids[1] {
-		t.Errorf("the newest that is missing is %v, want %v", gap.Newest, ids[1])
+		t.Errorf("the newest missing event is %v, want %v", gap.Newest, ids[1])
 	}
 	whole := startFollow(t, log, ids[1])
 	for range 3 {
 		whole.next(t)
 	}
 	if len(whole.gaps) > 0 {
-		t.Errorf("a follower that has missed nothing is told %v", <-whole.gaps)
+		t.Errorf("a follower that has missed nothing gets %v", <-whole.gaps)
 	}
 	foreign := startFollow(t, log, stream.ID{Ms: head(t, log).Ms + 1e9})
 	select {
 	case gap := <-foreign.gaps:
 		if got := gap.Concerned(selection(t, "lost", "none", "*")); len(got) != 3 {
-			t.Errorf("its gap concerns %q, want whatever a reader has named", got)
+			t.Errorf("its gap concerns %q, want everything that a reader has named", got)
 		}
 	case <-time.After(wait):
-		t.Fatal("a follower from a position that is not the log's is not told")
+		t.Fatal("a follower from a position of another log gets no gap")
 	}
 	add(t, log, event("kept", "new"))
 	if e := foreign.next(t); e.Data != "new" {
-		t.Errorf("it goes on with %+v", e)
+		t.Errorf("it continues with %+v", e)
 	}
 }
 
@@ -177,14 +177,14 @@ func followEnds(t *testing.T, open Open) {
 	after := head(t, log)
 	add(t, log, event("a", "x"))
 	if err := log.Follow(t.Context(), after, func(stream.Batch) error { return broken }); !errors.Is(err, broken) {
-		t.Errorf("Follow ended with %v, want what deliver returned", err)
+		t.Errorf("Follow ended with %v, want deliver's error", err)
 	}
 	add(t, log, event("a", "y")) // nobody is behind any more
 }
 
 func backPressure(t *testing.T, open Open) {
 	log := open(t, Generous)
-	f := startFollow(t, log, head(t, log)) // takes nothing until next
+	f := startFollow(t, log, head(t, log)) // reads nothing until next is called
 	const large, many = 1 << 20, 16
 	appended := make(chan int, many)
 	var publishing sync.WaitGroup
@@ -204,7 +204,7 @@ func backPressure(t *testing.T, open Open) {
 			t.Fatalf("append %d waits though the follower is less than 4 MiB behind", i)
 		}
 	}
-	endsWithItsContext(t, log, strings.Repeat("y", large))
+	appendEndsWithItsContext(t, log, strings.Repeat("y", large))
 	for range many + 1 {
 		f.next(t)
 	}
@@ -217,8 +217,9 @@ func backPressure(t *testing.T, open Open) {
 	}
 }
 
-// endsWithItsContext appends while the follower is too far behind: the event is kept, and Append returns when ctx ends.
-func endsWithItsContext(t *testing.T, log stream.Log, data string) {
+// appendEndsWithItsContext appends while the follower is too far behind: the event is stored, and Append returns when
+// ctx ends.
+func appendEndsWithItsContext(t *testing.T, log stream.Log, data string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -229,7 +230,7 @@ func endsWithItsContext(t *testing.T, log stream.Log, data string) {
 	}()
 	for kept := time.Now(); len(page(t, log, stream.Query{Topics: selection(t, "b")}).Events) == 0; {
 		if time.Since(kept) > wait {
-			t.Fatal("an append that waits for the follower is not kept")
+			t.Fatal("an append that waits for the follower has not stored its event")
 		}
 	}
 	select {
@@ -241,7 +242,7 @@ func endsWithItsContext(t *testing.T, log stream.Log, data string) {
 	select {
 	case err := <-returned:
 		if err != nil {
-			t.Errorf("an append that its context ends while it waits has been kept all the same: %v", err)
+			t.Errorf("an append whose context ends while it waits has stored its event all the same: %v", err)
 		}
 	case <-time.After(wait):
 		t.Fatal("an append does not end with its context")

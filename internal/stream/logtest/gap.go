@@ -9,16 +9,16 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// toldWhatWent appends at random to a log that keeps little, and asks from every position: what does not come must be
-// told, and to those alone whom it concerns.
-func toldWhatWent(wantGap wanted) func(*testing.T, Open) {
-	return func(t *testing.T, open Open) { tellWhatWent(t, open, wantGap) }
+// removalsAreGaps appends at random to a log that keeps little, and reads from every position: what is missing must be
+// reported, and only to readers whom it concerns.
+func removalsAreGaps(wantGap wanted) func(*testing.T, Open) {
+	return func(t *testing.T, open Open) { checkRemovals(t, open, wantGap) }
 }
 
-// wanted is wantGap, or wantGapOf where a gap may name more than what is missing.
+// wanted is wantGap, or wantGapOf if a gap may name more than what is missing.
 type wanted func(t *testing.T, what string, gap *stream.Gap, topics ...string)
 
-func tellWhatWent(t *testing.T, open Open, wantGap wanted) {
+func checkRemovals(t *testing.T, open Open, wantGap wanted) {
 	keep := Generous
 	keep.Events = 4
 	log := open(t, keep)
@@ -56,14 +56,16 @@ func foreignPositions(t *testing.T, open Open) {
 	start := head(t, log)
 	last := addEach(t, log, "a", 3)[2]
 	for what, after := range map[string]stream.ID{
-		"before the log began": start.Before(), "above its head": {Ms: last.Ms, Seq: last.Seq + 1}, "long after it": {Ms: last.Ms + 1e9},
+		"before the log began": start.Before(),
+		"above its head":       {Ms: last.Ms, Seq: last.Seq + 1},
+		"long after it":        {Ms: last.Ms + 1e9},
 	} {
 		for _, names := range [][]string{{"a"}, {"*"}, {"none", "n/*"}} {
 			topics := selection(t, names...)
 			p := page(t, log, stream.Query{Topics: topics, After: after})
 			wantGap(t, what, p.Gap, topics.Names()...)
 			if p.Reached != last || p.Gap != nil && last.Less(p.Gap.Oldest) || p.More {
-				t.Errorf("%s: the page goes on at %v, its gap is %+v", what, p.Reached, p.Gap)
+				t.Errorf("%s: the page reaches %v, its gap is %+v", what, p.Reached, p.Gap)
 			}
 			q := stream.Query{Topics: topics, After: p.Reached}
 			wantGap(t, "where such a page ends", page(t, log, q).Gap)
@@ -71,7 +73,7 @@ func foreignPositions(t *testing.T, open Open) {
 	}
 }
 
-// anywhere asks for what came after a time, which nobody claims to have been at.
+// anywhere asks for events after a time, where no reader claims to have been.
 func anywhere(t *testing.T, open Open) {
 	keep := Generous
 	keep.Events = 2

@@ -15,62 +15,62 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Open returns an empty log with that retention; it closes with the test.
+// Open returns an empty log with that retention, which closes with the test.
 type Open func(t *testing.T, keep stream.Retention) stream.Log
 
 // Generous is a retention that removes nothing in a test.
 var Generous = stream.Retention{Events: 1 << 20, Age: 24 * time.Hour, Bytes: 1 << 30, Topics: 1 << 20}
 
-// Kind is how a log removes what is too much.
+// Kind is how a log removes events when there are too many.
 type Kind int
 
-// The kinds. A log of either kind tells of everything that went; only PerTopic tells of nothing else.
+// The kinds. Logs of either kind report every removal; only PerTopic logs report nothing else.
 const (
 	PerTopic Kind = iota // each topic keeps its own newest events
-	LogWide              // the oldest of all go first, whatever their topic
+	LogWide              // the oldest events go first, whatever their topic
 )
 
 // check is one promise.
 type check struct {
 	promise string
 	run     func(*testing.T, Open)
-	kinds   []Kind // that it holds of; none is both
+	kinds   []Kind // that it holds for; nil is all
 }
 
 var checks = []check{
 	{promise: "IDs are unique and strictly rising", run: idsRise},
 	{promise: "an append is all or nothing", run: allOrNothing},
-	{promise: "what was appended is seen at once", run: seenAtOnce},
-	{promise: "a page is oldest first and says if there is more", run: pages},
-	{promise: "a page ends where the reader says", run: until},
+	{promise: "an appended event is visible at once", run: seenAtOnce},
+	{promise: "a page is oldest first and says whether there is more", run: pages},
+	{promise: "a page ends where the reader asks", run: until},
 	{promise: "the newest are the newest, oldest first", run: newest},
-	{promise: "patterns take what they name", run: patterns},
-	{promise: "a page has a bound of bytes", run: pageBytes},
-	{promise: "a page has a bound of work", run: pageWork},
+	{promise: "patterns match what they name", run: patterns},
+	{promise: "a page has bounded bytes", run: pageBytes},
+	{promise: "a page costs bounded work", run: pageWork},
 	{promise: "the newest of many topics are found", run: newestOfMany},
-	{promise: "readers of pages miss nothing and get nothing twice", run: pagesOfMany},
+	{promise: "consecutive pages miss nothing and repeat nothing", run: pagesOfMany},
 
-	{promise: "whatever went is told as a gap", run: toldWhatWent(wantGap), kinds: []Kind{PerTopic}},
-	{promise: "whatever went is told as a gap", run: toldWhatWent(wantGapOf), kinds: []Kind{LogWide}},
+	{promise: "every removal is a gap", run: removalsAreGaps(wantGap), kinds: []Kind{PerTopic}},
+	{promise: "every removal is a gap", run: removalsAreGaps(wantGapOf), kinds: []Kind{LogWide}},
 	{promise: "a position of another log is a gap", run: foreignPositions},
-	{promise: "a position is not needed", run: anywhere},
-	{promise: "what was removed by count is a gap", run: gapByCount, kinds: []Kind{PerTopic}},
-	{promise: "what was removed by bytes is a gap", run: gapByBytes(wantGap), kinds: []Kind{PerTopic}},
-	{promise: "what was removed by bytes is a gap", run: gapByBytes(wantGapOf), kinds: []Kind{LogWide}},
-	{promise: "a gap names whom it concerns", run: gapNames, kinds: []Kind{PerTopic}},
-	{promise: "a reader of pages is told of each gap once", run: gapOnce, kinds: []Kind{PerTopic}},
-	{promise: "there is no gap without cause", run: noGapWithoutCause, kinds: []Kind{PerTopic}},
-	{promise: "some topics keep their newest whatever else", run: always, kinds: []Kind{PerTopic}},
+	{promise: "a time is no position, and has no gap", run: anywhere},
+	{promise: "a removal by count is a gap", run: gapByCount, kinds: []Kind{PerTopic}},
+	{promise: "a removal by bytes is a gap", run: gapByBytes(wantGap), kinds: []Kind{PerTopic}},
+	{promise: "a removal by bytes is a gap", run: gapByBytes(wantGapOf), kinds: []Kind{LogWide}},
+	{promise: "a gap names the topics it concerns", run: gapNames, kinds: []Kind{PerTopic}},
+	{promise: "consecutive pages report each gap once", run: gapOnce, kinds: []Kind{PerTopic}},
+	{promise: "there is no gap without a cause", run: noGapWithoutCause, kinds: []Kind{PerTopic}},
+	{promise: "some topics keep their newest regardless of other limits", run: always, kinds: []Kind{PerTopic}},
 	{promise: "one topic too many is refused", run: topicsAreBounded},
 
 	{promise: "followers get everything, in order, once", run: follow},
-	{promise: "a follower starts where it says", run: followAfter},
-	{promise: "a follower that is cut off is told", run: followerIsCutOff, kinds: []Kind{PerTopic}},
-	{promise: "a follower ends with its context or its deliver", run: followEnds},
+	{promise: "a follower starts where it asks", run: followAfter},
+	{promise: "a follower that misses events gets a gap", run: followerIsCutOff, kinds: []Kind{PerTopic}},
+	{promise: "a follower ends with its context or with deliver's error", run: followEnds},
 	{promise: "appends are late while a follower is far behind", run: backPressure},
 }
 
-// Run checks every promise of stream.Log on logs of that kind that open returns.
+// Run checks every promise of stream.Log on logs that open returns, which are of that kind.
 func Run(t *testing.T, kind Kind, open Open) {
 	for _, c := range checks {
 		if c.kinds == nil || slices.Contains(c.kinds, kind) {
@@ -79,7 +79,7 @@ func Run(t *testing.T, kind Kind, open Open) {
 	}
 }
 
-// wait is how long a test waits for what must come.
+// wait is how long a test waits for what must happen.
 var wait = 10 * time.Second
 
 func topic(name string) stream.Topic { return stream.MustTopic(name) }
@@ -161,7 +161,7 @@ func wantGap(t *testing.T, what string, gap *stream.Gap, topics ...string) {
 	}
 }
 
-// wantGapOf fails the test unless a gap names these topics, among others perhaps.
+// wantGapOf fails the test unless a gap names at least these topics.
 func wantGapOf(t *testing.T, what string, gap *stream.Gap, topics ...string) {
 	t.Helper()
 	for _, topic := range topics {
@@ -204,7 +204,8 @@ func idsRise(t *testing.T, open Open) {
 	}
 	publishers.Wait()
 	all := page(t, log, stream.Query{Topics: selection(t, "*"), After: before})
-	if len(all.Events) != 800 || !slices.IsSortedFunc(all.Events, func(a, b stream.Event) int { return a.ID.Compare(b.ID) }) {
+	if len(all.Events) != 800 ||
+		!slices.IsSortedFunc(all.Events, func(a, b stream.Event) int { return a.ID.Compare(b.ID) }) {
 		t.Errorf("%d events, want 800 in order", len(all.Events))
 	}
 }
@@ -215,7 +216,7 @@ func allOrNothing(t *testing.T, open Open) {
 	log := open(t, keep)
 	before := head(t, log)
 	if _, err := log.Append(t.Context(), event("a", "x"), event("b", "y")); stream.AsError(err).Code != stream.Full {
-		t.Errorf("appending to two topics where one may be: %v", err)
+		t.Errorf("appending to two topics where one is allowed: %v", err)
 	}
 	if p := page(t, log, stream.Query{Topics: selection(t, "*")}); len(p.Events) > 0 || head(t, log) != before {
 		t.Errorf("a refused append left %v", p.Events)
@@ -245,6 +246,6 @@ func seenAtOnce(t *testing.T, open Open) {
 		t.Errorf("page %+v, want just %+v", p, typed)
 	}
 	if p := page(t, log, stream.Query{Topics: selection(t, "news"), After: id}); len(p.Events) > 0 {
-		t.Errorf("after the newest there is %v", p.Events)
+		t.Errorf("after the newest event there is %v", p.Events)
 	}
 }

@@ -19,12 +19,12 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if !slices.ContainsFunc(os.Args, func(arg string) bool { return strings.HasPrefix(arg, "-test.parallel") }) {
-		flag.Set("test.parallel", "6") // they wait for what does not come
+		flag.Set("test.parallel", "6") // they wait for what never happens
 	}
 	os.Exit(m.Run())
 }
 
-// broken is a log in memory that breaks a promise, where one of its functions is set.
+// broken is a memory log that breaks a promise: each function that is set replaces what the log does.
 type broken struct {
 	*memory.Store
 	ask      func(*stream.Query)                                                       // changes each query
@@ -81,10 +81,10 @@ func (b *broken) Follow(ctx context.Context, after stream.ID, deliver func(strea
 	return err
 }
 
-// page is a log whose pages are changed.
+// page is a log that changes its pages.
 func page(answer func(stream.Query, *stream.Page)) broken { return broken{answer: answer} }
 
-// gap is one whose gaps are.
+// gap is a log that changes its gaps.
 func gap(change func(stream.Query, *stream.Page, *stream.Gap)) broken {
 	return page(func(q stream.Query, p *stream.Page) {
 		if p.Gap != nil {
@@ -93,10 +93,10 @@ func gap(change func(stream.Query, *stream.Page, *stream.Gap)) broken {
 	})
 }
 
-// query is one that reads a query wrongly.
+// query is a log that misreads queries.
 func query(ask func(*stream.Query)) broken { return broken{ask: ask} }
 
-// batch is one whose followers get something else.
+// batch is a log that changes its followers' batches.
 func batch(change func(*stream.Batch)) broken {
 	return broken{delivers: func(deliver func(stream.Batch) error) func(stream.Batch) error {
 		return func(b stream.Batch) error {
@@ -106,7 +106,7 @@ func batch(change func(*stream.Batch)) broken {
 	}}
 }
 
-// logs break one promise each.
+// logs break one promise each. The names complete "a log that …".
 var logs = map[string]func() broken{
 	"loses its gaps": func() broken { return page(func(_ stream.Query, p *stream.Page) { p.Gap = nil }) },
 	"names all in its gaps": func() broken {
@@ -118,12 +118,24 @@ var logs = map[string]func() broken{
 	"has gaps without a cause": func() broken {
 		return page(func(q stream.Query, p *stream.Page) { p.Gap = &stream.Gap{Topics: q.Topics.Names()} })
 	},
-	"tells of the oldest wrongly":    func() broken { return gap(func(_ stream.Query, p *stream.Page, g *stream.Gap) { g.Oldest = p.Head }) },
-	"always says that there is more": func() broken { return page(func(_ stream.Query, p *stream.Page) { p.More = true }) },
-	"never says that there is more":  func() broken { return page(func(_ stream.Query, p *stream.Page) { p.More = false }) },
-	"reaches too far":                func() broken { return page(func(_ stream.Query, p *stream.Page) { p.Reached = p.Head }) },
-	"reaches nothing":                func() broken { return page(func(q stream.Query, p *stream.Page) { p.Reached = q.After }) },
-	"reaches beyond its head":        func() broken { return page(func(_ stream.Query, p *stream.Page) { p.Reached.Seq++ }) },
+	"misreports a gap's oldest event": func() broken {
+		return gap(func(_ stream.Query, p *stream.Page, g *stream.Gap) { g.Oldest = p.Head })
+	},
+	"always says that there is more": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.More = true })
+	},
+	"never says that there is more": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.More = false })
+	},
+	"reaches too far": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.Reached = p.Head })
+	},
+	"reaches nothing": func() broken {
+		return page(func(q stream.Query, p *stream.Page) { p.Reached = q.After })
+	},
+	"reaches beyond its head": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.Reached.Seq++ })
+	},
 	"leaves out the last": func() broken {
 		return page(func(_ stream.Query, p *stream.Page) { p.Events = p.Events[:max(0, len(p.Events)-1)] })
 	},
@@ -132,12 +144,24 @@ var logs = map[string]func() broken{
 			p.Events = slices.Concat(p.Events[:min(1, len(p.Events))], p.Events)
 		})
 	},
-	"gives the newest first":             func() broken { return page(func(_ stream.Query, p *stream.Page) { slices.Reverse(p.Events) }) },
-	"says the head late":                 func() broken { return page(func(_ stream.Query, p *stream.Page) { p.Head = p.Head.Before() }) },
-	"never says what was left out":       func() broken { return page(func(_ stream.Query, p *stream.Page) { p.Older = false }) },
-	"always says something was left out": func() broken { return page(func(_ stream.Query, p *stream.Page) { p.Older = true }) },
-	"gives no mark":                      func() broken { return page(func(_ stream.Query, p *stream.Page) { p.Mark = stream.ID{} }) },
-	"gives a mark of what is to come":    func() broken { return page(func(_ stream.Query, p *stream.Page) { p.Mark.Ms += 1e9 }) },
+	"gives the newest first": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { slices.Reverse(p.Events) })
+	},
+	"shows an old head in its pages": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.Head = p.Head.Before() })
+	},
+	"never says what was left out": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.Older = false })
+	},
+	"always says something was left out": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.Older = true })
+	},
+	"gives no mark": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.Mark = stream.ID{} })
+	},
+	"gives a mark in the future": func() broken {
+		return page(func(_ stream.Query, p *stream.Page) { p.Mark.Ms += 1e9 })
+	},
 	"alters the text": func() broken {
 		return page(func(_ stream.Query, p *stream.Page) {
 			for i := range p.Events {
@@ -161,10 +185,10 @@ var logs = map[string]func() broken{
 	"ignores Anywhere":    func() broken { return query(func(q *stream.Query) { q.Anywhere = false }) },
 	"is always anywhere":  func() broken { return query(func(q *stream.Query) { q.Anywhere = true }) },
 	"ignores After":       func() broken { return query(func(q *stream.Query) { q.After = stream.ID{} }) },
-	"is at After too":     func() broken { return query(func(q *stream.Query) { q.After = q.After.Before() }) },
+	"includes After":      func() broken { return query(func(q *stream.Query) { q.After = q.After.Before() }) },
 	"ignores patterns":    func() broken { return query(func(q *stream.Query) { q.Topics.Patterns = nil }) },
-	"takes every topic":   func() broken { return query(func(q *stream.Query) { q.Topics = stream.Selection{} }) },
-	"does all at once": func() broken {
+	"selects every topic": func() broken { return query(func(q *stream.Query) { q.Topics = stream.Selection{} }) },
+	"reads everything at once": func() broken {
 		return broken{page: func(ctx context.Context, q stream.Query, s *memory.Store) (all stream.Page, err error) {
 			limit := q.Limit
 			for more := true; more; {
@@ -184,8 +208,10 @@ var logs = map[string]func() broken{
 			return all, nil
 		}}
 	},
-	"says its head late":    func() broken { return broken{head: stream.ID.Before} },
-	"says its head early":   func() broken { return broken{head: func(id stream.ID) stream.ID { return id.After(id.Time()) }} },
+	"reports an old head": func() broken { return broken{head: stream.ID.Before} },
+	"reports a future head": func() broken {
+		return broken{head: func(id stream.ID) stream.ID { return id.After(id.Time()) }}
+	},
 	"is not all or nothing": func() broken { return broken{append: oneByOne} },
 	"gives IDs backwards": func() broken {
 		return broken{append: func(ctx context.Context, s *memory.Store, events []stream.Event) ([]stream.ID, error) {
@@ -208,8 +234,8 @@ var logs = map[string]func() broken{
 			return ids, err
 		}}
 	},
-	"counts topics that always have a place": func() broken { return broken{append: countAll()} },
-	"acknowledges what is not there yet": func() broken {
+	"counts topics that are always admitted": func() broken { return broken{append: countAll()} },
+	"acknowledges before it appends": func() broken {
 		return broken{append: func(ctx context.Context, s *memory.Store, events []stream.Event) ([]stream.ID, error) {
 			head, _ := s.Head(ctx)
 			go s.Append(context.WithoutCancel(ctx), events...)
@@ -221,33 +247,39 @@ var logs = map[string]func() broken{
 			return ids, ctx.Err()
 		}}
 	},
-	"has its followers skip": func() broken {
+	"skips events for its followers": func() broken {
 		return batch(func(b *stream.Batch) {
 			b.Events = slices.DeleteFunc(slices.Clone(b.Events), func(e stream.Event) bool { return e.ID.Seq%10 == 9 })
 		})
 	},
-	"tells its followers twice":              func() broken { return batch(func(b *stream.Batch) { b.Events = slices.Concat(b.Events, b.Events) }) },
-	"tells its followers of no gap":          func() broken { return batch(func(b *stream.Batch) { b.Gap = nil }) },
-	"tells its followers of a gap each time": func() broken { return batch(func(b *stream.Batch) { b.Gap = &stream.Gap{} }) },
-	"has its followers' gaps concern all": func() broken {
+	"repeats events to its followers": func() broken {
+		return batch(func(b *stream.Batch) { b.Events = slices.Concat(b.Events, b.Events) })
+	},
+	"hides gaps from its followers": func() broken { return batch(func(b *stream.Batch) { b.Gap = nil }) },
+	"gives its followers a gap in each batch": func() broken {
+		return batch(func(b *stream.Batch) { b.Gap = &stream.Gap{} })
+	},
+	"makes its followers' gaps concern all topics": func() broken {
 		return batch(func(b *stream.Batch) {
 			if b.Gap != nil {
 				b.Gap.Topics = nil
 			}
 		})
 	},
-	"does not say how far a gap goes": func() broken {
+	"does not say how far a gap extends": func() broken {
 		return batch(func(b *stream.Batch) {
 			if b.Gap != nil {
 				b.Gap.Newest = stream.ID{}
 			}
 		})
 	},
-	"has its followers reach too far": func() broken { return batch(func(b *stream.Batch) { b.Reached.Ms++ }) },
-	"follows from the first on": func() broken {
-		return broken{after: func(ctx context.Context, _ stream.ID) (context.Context, stream.ID) { return ctx, stream.ID{} }}
+	"tells its followers a position too high": func() broken { return batch(func(b *stream.Batch) { b.Reached.Ms++ }) },
+	"follows from the beginning": func() broken {
+		return broken{after: func(ctx context.Context, _ stream.ID) (context.Context, stream.ID) {
+			return ctx, stream.ID{}
+		}}
 	},
-	"follows from the newest on": func() broken {
+	"follows from the newest event": func() broken {
 		return broken{after: func(ctx context.Context, id stream.ID) (context.Context, stream.ID) {
 			return ctx, stream.IDAt(time.Now().Add(time.Second))
 		}}
@@ -257,8 +289,8 @@ var logs = map[string]func() broken{
 			return context.WithoutCancel(ctx), id
 		}}
 	},
-	"follows on though it cannot deliver": func() broken { return broken{ends: func(error) error { return context.Canceled }} },
-	"holds up no publisher": func() broken {
+	"hides deliver's error": func() broken { return broken{ends: func(error) error { return context.Canceled }} },
+	"never makes publishers wait": func() broken {
 		return broken{append: func(ctx context.Context, s *memory.Store, events []stream.Event) ([]stream.ID, error) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
@@ -268,7 +300,7 @@ var logs = map[string]func() broken{
 			return s.Append(ended, events...)
 		}}
 	},
-	"holds publishers up for ever": func() broken {
+	"makes publishers wait forever": func() broken {
 		return broken{append: func(ctx context.Context, s *memory.Store, events []stream.Event) ([]stream.ID, error) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
@@ -289,7 +321,7 @@ func oneByOne(ctx context.Context, s *memory.Store, events []stream.Event) (ids 
 	return ids, ctx.Err()
 }
 
-// countAll refuses a topic beyond Topics, which tests that set it set to two, whatever the topic.
+// countAll refuses a topic beyond Topics, even one that is always admitted. Tests that set Topics set it to two.
 func countAll() func(context.Context, *memory.Store, []stream.Event) ([]stream.ID, error) {
 	var mu sync.Mutex
 	known := map[stream.Topic]bool{}
@@ -307,22 +339,22 @@ func countAll() func(context.Context, *memory.Store, []stream.Event) ([]stream.I
 	}
 }
 
-// retentions are logs that keep otherwise than they are asked to.
+// retentions are logs that keep something other than asked.
 var retentions = map[string]func(*stream.Retention){
 	"keeps everything": func(r *stream.Retention) {
 		*r = stream.Retention{Events: 1 << 30, Age: 1 << 50, Bytes: 1 << 50, Topics: 1 << 30}
 	},
-	"ignores -keep-events":     func(r *stream.Retention) { r.Events = 1 << 30 },
-	"ignores -keep-bytes":      func(r *stream.Retention) { r.Bytes = 1 << 50 },
-	"ignores -max-topics":      func(r *stream.Retention) { r.Topics = 1 << 30 },
-	"keeps one event less":     func(r *stream.Retention) { r.Events = max(1, r.Events-1) },
-	"has no topic that always": func(r *stream.Retention) { r.Always = nil },
+	"ignores -keep-events":    func(r *stream.Retention) { r.Events = 1 << 30 },
+	"ignores -keep-bytes":     func(r *stream.Retention) { r.Bytes = 1 << 50 },
+	"ignores -max-topics":     func(r *stream.Retention) { r.Topics = 1 << 30 },
+	"keeps one event too few": func(r *stream.Retention) { r.Events = max(1, r.Events-1) },
+	"ignores Always":          func(r *stream.Retention) { r.Always = nil },
 }
 
-// which log the test that runs in a process of its own is of.
+// which is the environment variable with the name of the broken log.
 const which = "BROADCAST_TEST_BROKEN_LOG"
 
-// TestABrokenLog is for the process that TestABrokenLogFails starts.
+// TestABrokenLog runs in the process that TestABrokenLogFails starts.
 func TestABrokenLog(t *testing.T) {
 	name := os.Getenv(which)
 	if name == "" {
@@ -360,7 +392,7 @@ func TestABrokenLogFails(t *testing.T) {
 			}
 			for line := range strings.Lines(string(said)) {
 				if strings.Contains(line, "panic") {
-					t.Errorf("it is found by %s", line)
+					t.Errorf("it ends in %s", line)
 				}
 				if strings.HasPrefix(line, "    --- FAIL") {
 					t.Log(strings.TrimSpace(line))

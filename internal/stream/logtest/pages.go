@@ -20,7 +20,7 @@ func pages(t *testing.T, open Open) {
 		wantData(t, "page", p.Events, want...)
 		wantGap(t, "page", p.Gap)
 		if more := len(want) == 4; p.More != more {
-			t.Errorf("More is %v behind %q", p.More, want)
+			t.Errorf("More is %v after %q", p.More, want)
 		}
 		q.After = p.Reached
 	}
@@ -42,7 +42,7 @@ func until(t *testing.T, open Open) {
 		p := page(t, log, q)
 		wantData(t, "the first two of three", p.Events, "0", "1")
 		if !p.More || p.Reached != ids[1] {
-			t.Errorf("there is one more: %+v", p)
+			t.Errorf("one more is wanted: %+v", p)
 		}
 		q.After = p.Reached
 		p = page(t, log, q)
@@ -57,30 +57,31 @@ func newest(t *testing.T, open Open) {
 	log := open(t, Generous)
 	start := head(t, log)
 	for i := range 4 {
-		add(t, log, event("a", fmt.Sprint("a", i)), event("b", fmt.Sprint("b", i)), event("c", strings.Repeat("c", 1000)))
+		add(t, log, event("a", fmt.Sprint("a", i)), event("b", fmt.Sprint("b", i)),
+			event("c", strings.Repeat("c", 1000)))
 	}
 	q := stream.Query{Topics: selection(t, "a", "b"), After: start, Newest: 3}
 	p := page(t, log, q)
 	wantData(t, "newest 3", p.Events, "b2", "a3", "b3")
 	if p.More || p.Reached != head(t, log) || !p.Older {
-		t.Errorf("behind the newest there is more, or none before: %+v", p)
+		t.Errorf("there is more after the newest, or nothing before: %+v", p)
 	}
 	q.After = p.Events[1].ID
 	p = page(t, log, q)
 	if wantData(t, "newest after", p.Events, "b3"); p.Older {
-		t.Errorf("before the only one after a position there is another: %+v", p)
+		t.Errorf("Older, though it is the only event after a position: %+v", p)
 	}
 	q.After, q.Limit = start, 2
 	p = page(t, log, q)
 	wantData(t, "the first 2 of the newest 3", p.Events, "b2", "a3")
 	if q.After, q.Newest = p.Reached, 0; !p.More {
-		t.Error("the newest 3 are more than 2")
+		t.Error("no More, though 3 were wanted and 2 were read")
 	}
 	wantData(t, "and the rest", page(t, log, q).Events, "b3")
 	for bytes, want := range map[int64]int{1: 1, 2000: 1, 2300: 2, 1 << 20: 4} {
 		p := page(t, log, stream.Query{Topics: selection(t, "c"), Newest: 100, NewestBytes: bytes})
 		if len(p.Events) != want || p.Older != (want < 4) {
-			t.Errorf("the newest %d bytes are %d events, want %d; there are older ones: %v", bytes, len(p.Events), want, p.Older)
+			t.Errorf("the newest %d bytes: %d events, Older %v, want %d", bytes, len(p.Events), p.Older, want)
 		}
 	}
 	for _, everything := range []stream.Selection{selection(t, "*"), {}} {

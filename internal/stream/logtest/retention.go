@@ -14,7 +14,7 @@ func gapByCount(t *testing.T, open Open) {
 	ids := addEach(t, log, "a", 5)
 	for i, id := range ids {
 		p := page(t, log, stream.Query{Topics: selection(t, "a"), After: id})
-		if i < 1 { // ids[1] is the highest that may have been removed
+		if i < 1 { // ids[1] is the highest removed one
 			wantGap(t, "after a removed one", p.Gap, "a")
 			wantData(t, "what there is", p.Events, "2", "3", "4")
 			if p.Gap != nil && p.Gap.Oldest != ids[2] {
@@ -42,9 +42,11 @@ func gapByBytes(wantGap wanted) func(*testing.T, Open) {
 			t.Errorf("%d KiB kept of 64", n)
 		}
 		wantGap(t, "after much has been removed", p.Gap, "a")
-		wantGap(t, "of a topic that is forgotten", page(t, log, stream.Query{Topics: selection(t, "once"), After: start}).Gap, "once")
+		wantGap(t, "of a forgotten topic", page(t, log, stream.Query{Topics: selection(t, "once"), After: start}).Gap,
+			"once")
 		wantGap(t, "after its only event", page(t, log, stream.Query{Topics: selection(t, "once"), After: first}).Gap)
-		wantGap(t, "after the newest", page(t, log, stream.Query{Topics: selection(t, "a", "once"), After: ids[199]}).Gap)
+		wantGap(t, "after the newest",
+			page(t, log, stream.Query{Topics: selection(t, "a", "once"), After: ids[199]}).Gap)
 		empty := page(t, log, stream.Query{Topics: selection(t, "once"), After: start})
 		if empty.Gap != nil && empty.Gap.Oldest != head(t, log) {
 			t.Errorf("oldest of nothing is %v, want the head", empty.Gap.Oldest)
@@ -96,7 +98,8 @@ func topicsAreBounded(t *testing.T, open Open) {
 	keep := Generous
 	keep.Topics = 2
 	keep.Always = map[stream.Topic]int{topic("hello"): 5, topic("ping"): 5}
-	for _, order := range [][]string{{"a", "b", "hello", "ping"}, {"hello", "ping", "a", "b"}, {"a", "hello", "b", "ping"}} {
+	for _, order := range [][]string{{"a", "b", "hello", "ping"}, {"hello", "ping", "a", "b"},
+		{"a", "hello", "b", "ping"}} {
 		log := open(t, keep)
 		for _, name := range order {
 			add(t, log, event(name, "x"))
@@ -104,7 +107,7 @@ func topicsAreBounded(t *testing.T, open Open) {
 		add(t, log, event("a", "y"), event("hello", "y"), event("b", "y"))
 		_, err := log.Append(t.Context(), event("c", "x"))
 		if e := stream.AsError(err); e.Code != stream.Full || !strings.Contains(e.Detail, "-max-topics") {
-			t.Errorf("a third topic where two may be, beside %q: %v", order, err)
+			t.Errorf("a third topic where two are allowed, besides %q: %v", order, err)
 		}
 		add(t, log, event("b", "z"))
 	}
@@ -123,10 +126,10 @@ func gapOnce(t *testing.T, open Open) {
 	for p.More {
 		q.After, q.Told = p.Reached, p.Mark
 		p = page(t, log, q)
-		wantGap(t, "a page after it", p.Gap)
+		wantGap(t, "a later page", p.Gap)
 	}
 	q.After, q.Told = start, p.Mark
-	wantGap(t, "what has been told before", page(t, log, q).Gap)
+	wantGap(t, "what was reported before", page(t, log, q).Gap)
 	addEach(t, log, "b", 1)
 	wantGap(t, "what was removed since", page(t, log, q).Gap, "b")
 }

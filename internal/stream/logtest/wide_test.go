@@ -11,8 +11,8 @@ import (
 	"iris-broadcast/internal/stream/logtest"
 )
 
-// wide is a log in one piece, of which the oldest go first, whatever their topic: who has not come as far as what went
-// is told that anything may be missing.
+// wide is a log that removes the oldest events first, whatever their topic, and reports a gap of all topics to readers
+// that have not read what was removed.
 type wide struct {
 	feed stream.Feed
 	keep stream.Retention
@@ -108,17 +108,18 @@ func (w *wide) Page(_ context.Context, q stream.Query) (stream.Page, error) {
 	return p, nil
 }
 
-// bound is how far a page goes, so that it looks at a bounded number of events, and whether there is more.
+// bound is how far a page reads, so that it examines a bounded number of events, and whether there is more.
 func (w *wide) bound(q stream.Query) (until stream.ID, more bool) {
 	const most = 4000
-	from, _ := slices.BinarySearchFunc(w.events, q.After, func(e stream.Event, id stream.ID) int { return e.ID.Compare(id) })
+	from, _ := slices.BinarySearchFunc(w.events, q.After,
+		func(e stream.Event, id stream.ID) int { return e.ID.Compare(id) })
 	if from+most < len(w.events) && w.events[from+most].ID.Less(q.Until) {
 		return w.events[from+most].ID, true
 	}
 	return q.Until, false
 }
 
-// newest leaves what a query wants of the newest.
+// newest reduces wanted to the newest events that a query asks for.
 func newest(p *stream.Page, wanted *[]stream.Event, q stream.Query) {
 	var bytes int64
 	for i, e := range slices.Backward(*wanted) {
@@ -151,4 +152,6 @@ func (w *wide) Follow(ctx context.Context, after stream.ID, deliver func(stream.
 	return w.feed.Follow(ctx, after, join, w.Page, deliver)
 }
 
-func TestALogInOnePieceKeepsThePromises(t *testing.T) { logtest.Run(t, logtest.LogWide, newWide) }
+func TestALogWithoutTopicLimitsKeepsThePromises(t *testing.T) {
+	logtest.Run(t, logtest.LogWide, newWide)
+}

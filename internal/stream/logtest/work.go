@@ -9,8 +9,8 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// manyTopics appends to so many topics below many/ that no page can look at each of them, and n events beside them. It
-// returns the data of the others, in order.
+// manyTopics appends to too many topics below many/ for a page to look at each, and n events to others in between. It
+// returns the data of the n, in order.
 func manyTopics(t *testing.T, log stream.Log, n int) (beside []string) {
 	t.Helper()
 	const topics = 6000
@@ -41,13 +41,13 @@ func pageBytes(t *testing.T, open Open) {
 		for _, name := range []string{"a", "*"} {
 			p := page(t, log, stream.Query{Topics: selection(t, name), After: start, Bytes: bytes})
 			if len(p.Events) != want || p.More != (want < 10) {
-				t.Errorf("%s: of at most %d bytes: %d events, more %v, want %d", name, bytes, len(p.Events), p.More, want)
+				t.Errorf("%s: at most %d bytes: %d events, More %v, want %d", name, bytes, len(p.Events), p.More, want)
 			}
 		}
 	}
 }
 
-// pageWork reads what is rare among very many events: no page looks at all of them, and together they find it.
+// pageWork reads events that are rare among very many: no page examines all, and together they find them.
 func pageWork(t *testing.T, open Open) {
 	log := open(t, Generous)
 	rare := func(data string) (last stream.ID) {
@@ -63,7 +63,7 @@ func pageWork(t *testing.T, open Open) {
 	for more := true; more; pages++ {
 		p := page(t, log, q)
 		if more = p.More; more && !q.After.Less(p.Reached) {
-			t.Fatalf("page %d goes on at %v, not after %v", pages, p.Reached, q.After)
+			t.Fatalf("page %d reaches %v, not beyond %v", pages, p.Reached, q.After)
 		}
 		found += len(p.Events)
 		q.After = p.Reached
@@ -81,7 +81,7 @@ func newestOfMany(t *testing.T, open Open) {
 	wantData(t, "the newest of 200 topics among thousands", p.Events, want...)
 	p = page(t, log, stream.Query{Topics: selection(t, "many/*"), Newest: 3})
 	wantData(t, "the newest of thousands of topics", p.Events, "5997", "5998", "5999")
-	for _, name := range []string{"many/1", "many/3000", "many/4500"} { // far from each other by name
+	for _, name := range []string{"many/1", "many/3000", "many/4500"} { // far apart by name
 		add(t, log, event(name, "again in "+name))
 	}
 	p = page(t, log, stream.Query{Topics: selection(t, "many/*"), Newest: 4})
@@ -92,12 +92,13 @@ func newestOfMany(t *testing.T, open Open) {
 	}
 }
 
-// pagesOfMany reads overlapping selections in pages of random bounds.
+// pagesOfMany reads overlapping selections in pages of random size.
 func pagesOfMany(t *testing.T, open Open) {
 	log := open(t, Generous)
 	start := head(t, log)
 	manyTopics(t, log, 300)
-	for _, names := range [][]string{{"*"}, {"few/*"}, {"few/*", "many/7", "few/20"}, {"few/0", "many/5999", "none"}, {}} {
+	for _, names := range [][]string{{"*"}, {"few/*"}, {"few/*", "many/7", "few/20"}, {"few/0", "many/5999", "none"},
+		{}} {
 		var want []stream.ID
 		taken := selectionOf(t, names)
 		q := stream.Query{After: start}
