@@ -326,7 +326,7 @@ func (s onLog) Ready(ctx context.Context) error             { return s.Log.Ready
 func (s onLog) Follow(ctx context.Context, after stream.ID, deliver func(stream.Batch) error) error {
 	return s.Log.Follow(ctx, after, deliver)
 }
-func (s onLog) Add(ctx context.Context, c board.Comment) error {
+func (s onLog) AddComment(ctx context.Context, c board.Comment) error {
 	_, err := s.Log.Append(ctx, board.Commented(c))
 	return err
 }

@@ -36,6 +36,8 @@ var ratios = []ratio{
 	{"idle, KiB a client: ours / go-sse", figure{"idle", "ours", "memory"}, figure{"idle", "go-sse", "memory"}, true},
 	{"slow, ours, p99: with / without slow clients", figure{"slow", "ours", "p99"},
 		figure{"slow", "ours", "p99without"}, true},
+	{"wave, ours, p99: with / without the wave", figure{"wave", "ours", "p99"},
+		figure{"wave", "ours", "p99without"}, true},
 	{"storm, time: ours / nchan", figure{"storm", "ours", "caught"}, figure{"storm", "nchan", "caught"}, true},
 	{"storm, time: ours / go-sse", figure{"storm", "ours", "caught"}, figure{"storm", "go-sse", "caught"}, true},
 	{"one, p50: ours / floor", figure{"one", "ours", "p50"}, figure{"one", "floor", "p50"}, true},

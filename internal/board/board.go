@@ -68,12 +68,12 @@ func New(nickname, content string, now time.Time) (Comment, error) {
 	}
 	switch {
 	case !utf8.ValidString(nickname) || !utf8.ValidString(content):
-		return Comment{}, stream.Errorf(stream.Invalid, "nickname and content are valid UTF-8.")
+		return Comment{}, stream.Errorf(stream.Invalid, "nickname and content must be valid UTF-8.")
 	case utf8.RuneCountInString(nickname) > MaxNickname || strings.ContainsFunc(nickname, unicode.IsControl):
 		return Comment{}, stream.Errorf(stream.Unprocessable,
-			"nickname is one line of 1 to %d characters, or left out.", MaxNickname)
+			"nickname must be one line of 1 to %d characters, or left out.", MaxNickname)
 	case content == "" || utf8.RuneCountInString(content) > MaxContent:
-		return Comment{}, stream.Errorf(stream.Unprocessable, "content is 1 to %d characters.", MaxContent)
+		return Comment{}, stream.Errorf(stream.Unprocessable, "content must be 1 to %d characters.", MaxContent)
 	}
 	return Comment{ID: rand.Text(), Nickname: nickname, Content: content, CreatedAt: now.UTC()}, nil
 }

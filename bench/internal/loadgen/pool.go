@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Pool is the clients of a trial. It is safe for concurrent use.
@@ -163,6 +165,18 @@ func (p *Pool) Cut(clients []*Client) {
 	for _, c := range clients {
 		c.loop.mu.Lock()
 		c.close()
+		c.loop.mu.Unlock()
+	}
+}
+
+// Pause makes clients stop reading, until Resume.
+func (p *Pool) Pause(clients []*Client) {
+	for _, c := range clients {
+		c.loop.mu.Lock()
+		if c.fd >= 0 && c.state == streaming && !c.Slow {
+			c.Slow = true
+			c.loop.watch(unix.EPOLL_CTL_DEL, c.fd, 0)
+		}
 		c.loop.mu.Unlock()
 	}
 }
