@@ -25,9 +25,9 @@ type metric struct {
 }
 
 var (
-	plain   = []string{"ours", "floor", "nchan", "go-sse", "r3labs"}
-	growing = []string{"ours", "floor", "nchan", "go-sse"}
-	replays = []string{"ours", "nchan", "go-sse", "r3labs"}
+	plain   = []string{"ours", "before", "floor", "nchan", "go-sse", "r3labs"}
+	growing = []string{"ours", "before", "floor", "nchan", "go-sse"}
+	replays = []string{"ours", "before", "nchan", "go-sse", "r3labs"}
 	secure  = []string{"ours", "ours-tls", "ours-h2", "go-sse", "r3labs"}
 )
 

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -38,6 +40,7 @@ type options struct {
 	svg     string
 	json    string
 	from    string
+	against string
 	quick   bool
 }
 
@@ -101,6 +104,7 @@ func parse(args []string, usage io.Writer) (o options, err error) {
 	flags.StringVar(&o.json, "json", "", "write every measurement to this `file`")
 	flags.StringVar(&o.from, "from", "",
 		"measure nothing; show what -json has written to these `files`, each case from the last that has it")
+	flags.StringVar(&o.against, "against", "", "also measure this other build of the server, a `program`, as \"before\"")
 	flags.BoolVar(&o.quick, "quick", false,
 		"one round of everything, small and short: does it work, not how fast is it")
 	if err := flags.Parse(args); err != nil {
@@ -118,7 +122,14 @@ func parse(args []string, usage io.Writer) (o options, err error) {
 	if o.cases, err = choose("-cases", *cases, caseNames()); err != nil {
 		return o, err
 	}
-	o.servers, err = choose("-servers", *servers, serverNames())
+	if o.servers, err = choose("-servers", *servers, serverNames()); err != nil {
+		return o, err
+	}
+	if o.against == "" {
+		o.servers = slices.DeleteFunc(o.servers, func(name string) bool { return name == "before" })
+		return o, nil
+	}
+	o.against, err = filepath.Abs(o.against)
 	return o, err
 }
 

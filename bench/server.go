@@ -34,6 +34,7 @@ type kind struct {
 
 var kinds = []kind{
 	{name: "ours", history: true, command: oursCommand},
+	{name: "before", history: true, command: beforeCommand}, // with -against alone
 	{name: "ours-tls", history: true, tls: true, command: oursTLSCommand},
 	{name: "ours-h2", history: true, tls: true, http2: true, command: oursTLSCommand},
 	{name: "floor", command: peerCommand("floor")},
@@ -53,6 +54,13 @@ func oursCommand(l *lab, address, dir string) (*exec.Cmd, error) {
 	command := exec.Command(filepath.Join(l.dir, "ours"), "-addr", address, "-store", "memory", "-demo=false",
 		"-log-level", "warn", "-max-streams", strconv.Itoa(maxStreams), "-keep-events", strconv.Itoa(historyEvents))
 	return command, nil
+}
+
+// beforeCommand runs another build of this server.
+func beforeCommand(l *lab, address, dir string) (*exec.Cmd, error) {
+	command, err := oursCommand(l, address, dir)
+	command.Path = l.options.against
+	return command, err
 }
 
 func oursTLSCommand(l *lab, address, dir string) (*exec.Cmd, error) {
