@@ -116,21 +116,19 @@ func (s *Store) SetLike(ctx context.Context, id string, visitor board.Visitor, l
 
 // List implements board.Store. All it shows is durable: it waits for changes that it sees but are not durable yet.
 func (s *Store) List(ctx context.Context, visitor board.Visitor, limit, offset int) (list board.List, err error) {
-	for range attempts {
+	err = s.reread(ctx, func() error {
 		v := &view{}
-		if err = s.lookBetween(ctx, v, &list.Position); err == nil {
-			list.Comments = nil
-			err = v.list(&list, visitor, limit, offset)
-			err = cmp.Or(err, v.close())
+		if err := s.lookBetween(ctx, v, &list.Position); err != nil {
+			return err
 		}
-		if err == nil {
-			return list, s.waitFor(ctx, list.Position)
-		}
-		if err = s.mend(ctx, err); err != nil {
-			return board.List{}, err
-		}
+		list.Comments = nil
+		err := v.list(&list, visitor, limit, offset)
+		return cmp.Or(err, v.close())
+	})
+	if err != nil {
+		return board.List{}, err
 	}
-	return board.List{}, errUnreadable
+	return list, s.waitFor(ctx, list.Position)
 }
 
 // lookBetween opens a view between two changes, and sets the position that it shows. While the disk accepts no writes,

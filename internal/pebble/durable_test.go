@@ -9,7 +9,7 @@ import (
 	"iris-broadcast/internal/stream/logtest"
 )
 
-func TestNobodyIsToldOfWhatTheDiskDoesNotHaveYet(t *testing.T) {
+func TestNobodySeesAnEventBeforeItIsDurable(t *testing.T) {
 	fs := newTinyFS(vfs.NewMem(), 1<<40)
 	s := openOn(t, fs, "store", logtest.Generous, newHands())
 	first := add(t, s, news, "on the disk")
@@ -31,12 +31,12 @@ func TestNobodyIsToldOfWhatTheDiskDoesNotHaveYet(t *testing.T) {
 		}
 	}
 	if head, _ := s.Head(t.Context()); head != first || len(told)+len(answered) > 0 {
-		t.Errorf("the head is %v, %d followers and %d publishers have been told", head, len(told), len(answered))
+		t.Errorf("the head is %v, %d followers and %d publishers know of it", head, len(told), len(answered))
 	}
 	fs.syncing.Store(nil)
 	close(held)
 	id := <-answered
 	if batch := <-told; len(batch.Events) != 1 || batch.Events[0].ID != id {
-		t.Errorf("then the follower is told %+v", batch)
+		t.Errorf("then the follower gets %+v", batch)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-func TestWhatPebbleCallsFatalIsToldAndDoesNotEndTheProcess(t *testing.T) {
+func TestPebblesFatalErrorsAreReportedAndDoNotEndTheProcess(t *testing.T) {
 	var told error
 	on := quietly
 	on.fatal = func(err error) { told = err }
