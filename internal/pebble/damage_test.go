@@ -195,7 +195,7 @@ func TestNoFlippedBitIsServedOrMissed(t *testing.T) {
 func afterFlip(t *testing.T, fs *vfs.MemFS, want map[string]bool) string {
 	t.Helper()
 	found, err := checkDir(fs, "store", func(int64, int64) {})
-	told := err != nil || len(found) > 0
+	reported := err != nil || len(found) > 0
 	records, err := checkRecords(lookOnly{fs}, "store")
 	if err != nil {
 		return "! " + err.Error()
@@ -203,7 +203,7 @@ func afterFlip(t *testing.T, fs *vfs.MemFS, want map[string]bool) string {
 	got, err := scanDir(t, copyStore(t, fs))
 	switch {
 	case err == nil && maps.Equal(got, want):
-		if told {
+		if reported {
 			return "found, and nothing is missing"
 		}
 		return "nothing is missing"
@@ -211,7 +211,7 @@ func afterFlip(t *testing.T, fs *vfs.MemFS, want map[string]bool) string {
 		return "found before the store is opened, which Pebble would have been without a word"
 	case err == nil:
 		return "! gone without a word"
-	case !told:
+	case !reported:
 		return "! not found by a check: " + err.Error()
 	case len(records) > 0:
 		return "found before the store is opened"

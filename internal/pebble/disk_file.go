@@ -135,7 +135,7 @@ func (d *disk) Link(old, name string) error {
 // Unwrap implements vfs.FS.
 func (d *disk) Unwrap() vfs.FS { return d.FS }
 
-// Lock implements vfs.FS. It remembers the locked file's identity, and lets leave unlock it.
+// Lock implements vfs.FS. It remembers the locked file's identity, and lets abandon unlock it.
 func (d *disk) Lock(name string) (io.Closer, error) {
 	lock, err := d.FS.Lock(name)
 	if err != nil {

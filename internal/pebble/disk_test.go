@@ -217,7 +217,7 @@ func TestAFolderThatIsRemovedMovedReplacedOrEmptiedIsNoticed(t *testing.T) {
 			if err := s.disk.gone(); !errors.Is(err, errGone) {
 				t.Errorf("%v, want %v", err, errGone)
 			}
-			s.disk.leave()
+			s.disk.abandon()
 		})
 	}
 }

@@ -192,14 +192,14 @@ func (f *sample) missing(t *testing.T, s *Store) (missing int) {
 			if i >= 0 {
 				q.After = f.events[i].ID
 			}
-			m, told := 0, false
+			m, reported := 0, false
 			page := read(t, s, q)
 			got := map[stream.ID]stream.Event{}
 			for more := true; more; {
 				for _, e := range page.Events {
 					got[e.ID] = e
 				}
-				told = told || page.Gap != nil
+				reported = reported || page.Gap != nil
 				if more = page.More; more {
 					q.After, q.Told = page.Reached, page.Mark
 					page = read(t, s, q)
@@ -220,7 +220,7 @@ func (f *sample) missing(t *testing.T, s *Store) (missing int) {
 					t.Errorf("%v has come back", id)
 				}
 			}
-			if m > 0 && !told {
+			if m > 0 && !reported {
 				t.Errorf("%q from %d on: %d are missing, without a gap", names, i, m)
 			}
 			missing = max(missing, m)

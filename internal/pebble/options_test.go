@@ -7,11 +7,11 @@ import (
 )
 
 func TestPebblesFatalErrorsAreReportedAndDoNotEndTheProcess(t *testing.T) {
-	var told error
+	var reported error
 	on := quietly
-	on.fatal = func(err error) { told = err }
+	on.fatal = func(err error) { reported = err }
 	options(vfs.NewMem(), on).Logger.Fatalf("no way on: %d", 1)
-	if told == nil || told.Error() != "no way on: 1" {
-		t.Errorf("told %v", told)
+	if reported == nil || reported.Error() != "no way on: 1" {
+		t.Errorf("reported %v", reported)
 	}
 }

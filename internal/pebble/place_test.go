@@ -155,7 +155,7 @@ func TestAForeignFolderIsNeverTakenForADraft(t *testing.T) {
 // raw changes a store's database directly.
 func raw(t *testing.T, dir string, change func(*lsm.DB) error) {
 	t.Helper()
-	a, err := openAlone(dir, func(*lsm.Options) {})
+	a, err := openAlone(dir, true)
 	if err == nil {
 		err = errors.Join(change(a.db), a.db.Close())
 	}

@@ -173,11 +173,11 @@ func TestATableReplacedByACompactionIsNotTakenForDamaged(t *testing.T) {
 
 func TestACompactionReportsDamageAndSucceedsOnceItIsSetAside(t *testing.T) {
 	fs := vfs.NewMem()
-	told := make(chan keySpan, 100)
+	reported := make(chan keySpan, 100)
 	on := quietly
 	on.damaged = func(s keySpan) {
 		select {
-		case told <- s:
+		case reported <- s:
 		default:
 		}
 	}
@@ -202,7 +202,7 @@ func TestACompactionReportsDamageAndSucceedsOnceItIsSetAside(t *testing.T) {
 	if err := compact(); !lsm.IsCorruptionError(err) {
 		t.Fatalf("compacted: %v", err)
 	}
-	where := <-told
+	where := <-reported
 	lost, err := salvage{fs, "store", o}.setAside(db, where)
 	if err != nil || len(lost) != 1 {
 		t.Fatalf("%v, %v", lost, err)

@@ -26,7 +26,7 @@ type tinyFS struct {
 	tables atomic.Pointer[error] // what each write of a table fails with
 	unsafe atomic.Pointer[error] // what each sync fails with
 
-	creating func(name string)             // is told of each file that is made
+	creating func(name string)             // called for each new file
 	syncing  atomic.Pointer[chan struct{}] // what each sync waits for
 }
 

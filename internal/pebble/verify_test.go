@@ -69,7 +69,7 @@ func verifyBoard(t *testing.T, s *Store) {
 		}
 		comments++
 	})
-	value, err := s.get([]byte{totalKey})
+	value, err := get(s.db, []byte{totalKey})
 	if total, _ := binary.Uvarint(value); err != nil || len(ranks) != comments || int(total) != comments {
 		t.Errorf("%d comments have %d places, and their total is %d; %v", comments, len(ranks), total, err)
 	}
