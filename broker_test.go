@@ -240,6 +240,34 @@ func TestAClientThatWasDroppedResumes(t *testing.T) {
 	}
 }
 
+func TestAClientThatTakesNothingIsEndedAfterStall(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "-stall", "500ms", "-max-pending", "1GiB") // so that nothing else ends it
+	s.raw("GET /events/news HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	s.waitFor(1)
+	for range 100 { // more than the sockets hold
+		s.publish("news", strings.Repeat("x", 60_000))
+	}
+	s.waitFor(0)
+}
+
+func TestClientsThatAreCutOffTogetherDoNotReturnTogether(t *testing.T) {
+	s := serve(t, "-retry", "2s")
+	retries := map[time.Duration]bool{}
+	for range 50 {
+		r := s.listen("/events/news?envelope=1", "")
+		r.next() // ready, which comes behind the head
+		retry := r.messages.Retry()
+		if retries[retry] = true; retry < time.Second || retry > 3*time.Second {
+			t.Errorf("retry is %v, want 1 to 3 s", retry)
+		}
+		r.leave()
+	}
+	if len(retries) < 25 {
+		t.Errorf("50 streams have %d different times", len(retries))
+	}
+}
+
 func TestStreamsEndCleanlyOnClose(t *testing.T) {
 	s := serve(t)
 	r := s.listen("/events/news", "")
@@ -261,7 +289,7 @@ func TestCloseIsSafeTwiceAndLeavesNothing(t *testing.T) {
 		s.waitFor(3)
 		s.broker.Close()
 		s.broker.Close()
-		if s.broker.Listening(stream.MustTopic("news")) {
+		if s.broker.HasSubscribers(stream.MustTopic("news")) {
 			t.Error("a closed broker says that somebody listens")
 		}
 		if r := s.listen("/events/news", ""); r.end() != io.EOF {
@@ -286,7 +314,7 @@ func TestTheEleventhClientGetsInWhenOneLeaves(t *testing.T) {
 		t.Errorf("the eleventh shall come back after %v, with id %q", retry, turned.messages.LastEventID())
 	}
 	inside[3].leave()
-	eventually(t, "there is a place", func() bool { return s.broker.Streams() == 9 })
+	eventually(t, "there is a place", func() bool { return s.engine.Streams() == 9 })
 	again := s.listen("/events/news", "")
 	s.waitFor(10)
 	s.publish("news", "for the eleventh too")

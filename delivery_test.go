@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
+	"iris-broadcast/internal/web"
 )
 
 // takenOver skips a test of what only connections do that were taken over from the HTTP server.
@@ -57,7 +57,7 @@ func TestTheHeadIsTheSameHoweverTheStreamIsServed(t *testing.T) {
 	took := head(true)
 	inner := s.server.Handler
 	other := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inner.ServeHTTP(unhijackable{w}, r) })}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := web.Listen("127.0.0.1:0", 15*time.Second, 10*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestAClientClosedAtAnyPointLeavesNothing(t *testing.T) {
 		crowd.Wait()
 		eventually(t, "nobody is registered, for nothing", func() bool {
 			clients, keys := s.registered()
-			return clients == 0 && keys == 0 && s.broker.Streams() == 0
+			return clients == 0 && keys == 0 && s.engine.Streams() == 0
 		})
 		client0.CloseIdleConnections()
 		eventually(t, "no file stays open", func() bool { return openFiles(t) <= before })

@@ -23,7 +23,8 @@ var arrows = map[string][]string{
 	"stream":          {},
 	"stream/logtest":  {"stream"},
 	"sse":             {},
-	"metrics":         {"stream"},
+	"loglimit":        {},
+	"metrics":         {"stream", "loglimit"},
 	"delivery":        {"stream", "sse", "metrics"},
 	"demo":            {"stream"},
 	"audit":           {"stream"},
@@ -31,7 +32,7 @@ var arrows = map[string][]string{
 	"board/boardtest": {"board", "stream"},
 	"memory":          {"stream", "board"},
 	"pebble":          {"stream", "board"},
-	"web":             {"stream", "delivery", "audit", "board"},
+	"web":             {"stream", "sse", "delivery", "audit", "board", "loglimit"},
 	"config":          {},
 	"commands":        {"stream", "pebble", "config"},
 }

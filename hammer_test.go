@@ -275,7 +275,7 @@ func TestTenThousandConnectsLeaveNothing(t *testing.T) {
 		crowd.Wait()
 		eventually(t, "nobody is registered, for nothing", func() bool {
 			clients, keys := s.registered()
-			return clients == 0 && keys == 0 && s.broker.Streams() == 0
+			return clients == 0 && keys == 0 && s.engine.Streams() == 0
 		})
 		client0.CloseIdleConnections()
 		eventually(t, "no file stays open", func() bool { return openFiles(t) <= before })

@@ -14,15 +14,14 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/kataras/golog"
 
-	"iris-broadcast/internal/audit"
 	"iris-broadcast/internal/board"
 	"iris-broadcast/internal/commands"
 	"iris-broadcast/internal/config"
@@ -55,8 +54,16 @@ func main() {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "iris-broadcast:", err)
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
+}
+
+// exitCode is 2 for usage, 1 for whatever else went wrong.
+func exitCode(err error) int {
+	if _, usage := errors.AsType[config.UsageError](err); usage {
+		return 2
+	}
+	return 1
 }
 
 // run serves until ctx ends, then ends the streams and finishes the requests in flight.
@@ -84,8 +91,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer node.broker.Close()
-	listener, err := listen(s.Addr)
+	defer node.close()
+	listener, err := openPort(s)
 	if err != nil {
 		return err
 	}
@@ -93,76 +100,99 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	return node.serve(ctx, listener)
 }
 
-// node is everything that one process runs, wired up: the log, the broker that follows it, and the HTTP face of both.
-type node struct {
-	settings *config.Config
-	log      stream.Log
-	size     func() float64 // of the store, in bytes
-	metrics  *metrics.Metrics
-	told     *told
-	broker   *Broker
-	server   *web.Server
-}
-
-// store is where a node keeps what it is told.
+// store is where a node keeps its events and its board.
 type store interface {
 	stream.Log
 	board.Store
-	Size() float64    // that it takes on the disk, in bytes
-	Damage() []string // what was damaged there and has been set aside, a sentence for each time
+	Size() float64    // on the disk, in bytes
+	Damage() []string // what was damaged there and has been set aside, a sentence each
 	Close() error
 }
 
-// openStore opens what the settings name.
-func openStore(s *config.Config) (store, error) {
+// openStore opens the store that the settings name.
+func openStore(s *config.Config) (opened store, err error) {
 	keep := stream.Retention{
 		Events: s.KeepEvents, Age: s.KeepAge, Bytes: s.KeepBytes, Topics: s.MaxTopics, Always: demo.Keep()}
-	dir := s.Dir()
-	if dir == "" {
+	switch kind, place, _ := strings.Cut(s.Store, ":"); kind {
+	case "memory":
 		return memory.New(keep), nil
+	case "pebble":
+		keep.Always[stream.Audits] = math.MaxInt // a disk keeps every record
+		opened, err = pebble.Open(place, keep)
+	default:
+		err = errors.New("no such kind of store") // config lets none pass
 	}
-	keep.Always[audit.Topic] = math.MaxInt // a disk keeps every record
-	opened, err := pebble.Open(dir, keep)
 	if err != nil {
 		return nil, fmt.Errorf("-store %s: %w", s.Store, err)
 	}
 	return opened, nil
 }
 
-// newNode makes a node that is ready to serve; its broker is to be closed. It calls itself unready once ctx has ended.
+// node is what one process runs, wired up: two logs, a broker for each, and the HTTP face of both.
+type node struct {
+	settings  *config.Config
+	metrics   *metrics.Metrics
+	store     store
+	engine    *delivery.Engine
+	log       stream.Log // the store
+	broker    *Broker    // of log
+	ownLog    stream.Log // of the server's own topics, in memory
+	ownBroker *Broker    // of ownLog
+	server    *web.Server
+}
+
+// newNode returns a node that is ready to serve; close it. It calls itself unready once ctx has ended.
 func newNode(ctx context.Context, s *config.Config, store store) (n *node, err error) {
 	m := metrics.New()
-	log := metrics.Measured{Log: store, Metrics: m}
-	broker, err := NewBroker(log, BrokerOptions{
-		Limits:     delivery.Limits{MaxPending: s.MaxPending, Stall: s.Stall, Heartbeat: s.Heartbeat},
-		MaxStreams: s.MaxStreams, Retry: s.Retry, Drain: s.Drain, Metrics: m})
-	if err != nil {
+	n = &node{settings: s, metrics: m, store: store, log: metrics.Measured{Log: store, Metrics: m},
+		ownLog: memory.New(stream.Retention{Events: statusKept, Age: time.Hour, Bytes: 1 << 20, Topics: 1}),
+		engine: delivery.NewEngine(delivery.Limits{
+			MaxStreams: s.MaxStreams, MaxPending: s.MaxPending, Stall: s.Stall, Heartbeat: s.Heartbeat}, m)}
+	defer func() {
+		if err != nil {
+			n.close()
+		}
+	}()
+	options := BrokerOptions{Recent: s.MaxPending / 2, Retry: s.Retry, Drain: s.Drain, Metrics: m}
+	if n.broker, err = NewBroker(n.log, n.engine, options); err != nil {
 		return nil, err
 	}
-	m.Gauge("broadcast_streams", "Streams that are open.", func() float64 { return float64(broker.Streams()) })
+	if n.ownBroker, err = NewBroker(n.ownLog, n.engine, options); err != nil {
+		return nil, err
+	}
+	m.Gauge("broadcast_streams", "Streams that are open.", func() float64 { return float64(n.engine.Streams()) })
 	m.Gauge("broadcast_store_bytes", "What the store takes on the disk, 0 in memory.", store.Size)
 	m.Gauge("broadcast_store_damage", "Damaged parts of the store that were set aside since the start.",
 		func() float64 { return float64(len(store.Damage())) })
-	defer func() {
-		if err != nil {
-			broker.Close()
-		}
-	}()
-	told := &told{}
 	handler, err := web.New(web.Site{
-		Log: log, Board: store, Damage: store.Damage, Metrics: m.Handler(), Status: told.newest, Stream: broker.ServeHTTP, Streams: broker.Streams,
+		Events: web.Source{Log: n.log, Stream: n.broker.ServeHTTP}, Own: web.Source{Log: n.ownLog, Stream: n.ownBroker.ServeHTTP},
+		Board: store, Damage: store.Damage, Metrics: m.Handler(), Streams: n.engine.Streams,
 		Closing: func() bool { return ctx.Err() != nil },
 		Views:   sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
 	if err != nil {
 		return nil, err
 	}
-	server, err := web.NewServer(handler, s.TLSCert, s.TLSKey, s.Stall)
-	return &node{s, log, store.Size, m, told, broker, server}, err
+	n.server, err = web.NewServer(handler, s.TLSCert, s.TLSKey, s.Stall)
+	return n, err
+}
+
+// close ends all streams, within -drain.
+func (n *node) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), n.settings.Drain)
+	defer cancel()
+	var ending sync.WaitGroup
+	for _, b := range []*Broker{n.broker, n.ownBroker} {
+		if b != nil {
+			ending.Go(b.Close)
+		}
+	}
+	ending.Wait()
+	n.engine.Close(ctx)
 }
 
 // serve serves the listener until ctx ends; then it accepts nothing more, ends the streams, finishes the requests in
-// flight, and cuts what is left after -drain.
+// flight, and cuts those that remain after -drain.
 func (n *node) serve(ctx context.Context, listener net.Listener) error {
 	served := make(chan error, 1)
 	go func() { served <- n.server.ServeOn(listener) }()
@@ -172,64 +202,34 @@ func (n *node) serve(ctx context.Context, listener net.Listener) error {
 	defer cancel()
 	if n.settings.Demo {
 		for _, ticker := range demo.Tickers {
-			tickers.Go(func() { ticker.Run(ctx, n.log, n.broker.Listening) })
+			tickers.Go(func() { ticker.Run(ctx, n.log, n.broker.HasSubscribers) })
 		}
 	}
-	tickers.Go(func() { n.tellStatus(ctx) })
+	tickers.Go(func() { n.status().Run(ctx, n.ownLog, func(stream.Topic) bool { return true }) })
 	select {
 	case err := <-served:
 		return err
 	case <-ctx.Done():
 	}
-	golog.Infof("Stopping: %d streams to end within %v", n.broker.Streams(), n.settings.Drain)
+	golog.Infof("Stopping: %d streams end within %v", n.engine.Streams(), n.settings.Drain)
 	within, cut := context.WithTimeout(context.WithoutCancel(ctx), n.settings.Drain)
 	defer cut()
 	var ending sync.WaitGroup
-	ending.Go(n.broker.Close)
+	ending.Go(n.close)
 	defer ending.Wait()
 	return n.server.Shutdown(within)
 }
 
-var status = stream.MustTopic(web.StatusTopic)
-
-// statusKept is how many of the newest events of that topic are kept: those of four minutes.
+// statusKept is how many of the newest reports are kept: those of four minutes.
 const statusKept = 240
 
-// told are the newest events of that topic, for who begins to look; no log has them.
-type told struct {
-	mu     sync.Mutex
-	events []stream.Event
-}
-
-func (t *told) add(e stream.Event) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.events = append(t.events, e)
-	t.events = t.events[max(0, len(t.events)-statusKept):]
-}
-
-func (t *told) newest() []stream.Event {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Clone(t.events)
-}
-
-// tellStatus announces each second how the server is doing.
-func (n *node) tellStatus(ctx context.Context) {
+// status reports each second how the server is doing.
+func (n *node) status() demo.Ticker {
 	watch := metrics.NewWatch(n.metrics)
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-tick.C:
-			data := stream.MustJSON(watch.Status(now, n.broker.Streams(), n.size()))
-			e := stream.Event{ID: stream.IDAt(now), Topic: status, Data: data}
-			n.told.add(e)
-			n.broker.Announce(e)
-		}
+	say := func(now time.Time) stream.Event {
+		return stream.Event{Data: stream.MustJSON(watch.Status(now, n.engine.Streams(), n.store.Size()))}
 	}
+	return demo.Ticker{Topic: stream.Server, Period: time.Second, Say: say}
 }
 
 func sub(dir string) fs.FS {
@@ -240,13 +240,13 @@ func sub(dir string) fs.FS {
 	return sub
 }
 
-// listen opens the one port.
-func listen(addr string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", addr)
+// openPort opens the one port.
+func openPort(s *config.Config) (net.Listener, error) {
+	listener, err := web.Listen(s.Addr, s.Heartbeat, s.Stall)
 	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.Errno(10048)) { // 10048: WSAEADDRINUSE
-		host, port, _ := net.SplitHostPort(addr)
+		host, port, _ := net.SplitHostPort(s.Addr)
 		number, _ := strconv.Atoi(port)
-		return nil, fmt.Errorf("%s is in use; try `-addr %s`", addr, net.JoinHostPort(host, strconv.Itoa(number%65535+1)))
+		return nil, fmt.Errorf("%s is in use; try `-addr %s`", s.Addr, net.JoinHostPort(host, strconv.Itoa(number%65535+1)))
 	}
 	return listener, err
 }

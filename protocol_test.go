@@ -118,7 +118,10 @@ func TestReadingFollowsTheProtocol(t *testing.T) {
 		{"GET /events/a/b", "", 200, stream, block},
 		{"GET /events/a%2Fb?since=all", "", 200, stream, "id: " + first.Before().String()},
 		{"GET /events?topic=a%2Fb&topic=*&topic=x/*&unknown=1", "", 200, stream, block},
-		{"GET /events/$server", "", 200, stream, block},
+		{"GET /events/$server", "", 200, stream, ": iris-broadcast\nid: "},
+		{"GET /events/$server | Accept: application/json", "", 200, list, `"next":"`},
+		{"GET /events?topic=$server&topic=a/b", "", 400, problem, "a log of their own"},
+		{"GET /events?topic=$server/*&topic=*", "", 400, problem, "a log of their own"},
 		{"GET /events/a/b?envelope=1", "", 200, stream, block},
 		{"GET /events/a/b?last=1000", "", 200, stream, "id: " + first.Before().String()},
 		{"GET /events/a/b?since=10m", "", 200, stream, "id: " + first.Before().String()},
@@ -141,21 +144,21 @@ func TestReadingFollowsTheProtocol(t *testing.T) {
 		{"GET /events?topic=a*", "", 400, problem, "A pattern is * alone, or a topic with /* behind it"},
 		{"GET /events?topic=", "", 400, problem, "A topic is"},
 		{"GET /events?topic=a" + strings.Repeat("&topic=a", 100), "", 400, problem, "A stream has 1 to 100 topics and patterns; this asks for 101."},
-		{"GET /events/a?topic=b", "", 400, problem, "Name topics in the path or in topic= of /events, not in both."},
+		{"GET /events/a?topic=b", "", 400, problem, "Name topics in the path or in topic= of /events, not both."},
 		{"GET /events/a?since=all&last=1", "", 400, problem, "Give since or last, not both"},
 		{"GET /events/a?since=yesterday", "", 400, problem, "since is an id such as 1763676000000-3, a time such as 10m or 24h, or all."},
 		{"GET /events/a?since=-1m", "", 400, problem, "since is an id"},
 		{"GET /events/a?last=0", "", 400, problem, "last is a whole number from 1 to 1000."},
 		{"GET /events/a?last=1001" + asList, "", 400, problem, "last is a whole number from 1 to 1000."},
-		{"GET /events/a?limit=1001" + asList, "", 400, problem, "limit is a whole number from 1 to 1000."},
-		{"GET /events/a?limit=x" + asList, "", 400, problem, "limit is a whole number"},
-		{"GET /events/a?envelope=yes", "", 400, problem, "envelope is 1, or left out."},
+		{"GET /events/a?limit=1001" + asList, "", 400, problem, "limit must be a whole number from 1 to 1000."},
+		{"GET /events/a?limit=x" + asList, "", 400, problem, "limit must be a whole number"},
+		{"GET /events/a?envelope=yes", "", 400, problem, "envelope must be 1, or left out."},
 		{"GET /events/a?x=%zz", "", 400, problem, "The query is malformed"},
 		{"GET /events/%3Cb%3E | Accept: text/html", "", 400, map[string]string{"Content-Type": "text/html; charset=utf-8"}, "A topic is 1 to 256 bytes"},
 	} {
 		e.try(t, s)
 	}
-	eventually(t, "HEAD registers nobody, and the others have left", func() bool { return s.broker.Streams() == 0 })
+	eventually(t, "HEAD registers nobody, and the others have left", func() bool { return s.engine.Streams() == 0 })
 }
 
 func TestEveryAddressAnswersAsItShould(t *testing.T) {
@@ -175,14 +178,14 @@ func TestEveryAddressAnswersAsItShould(t *testing.T) {
 		{"GET /healthz", "", 200, nil, `"streams":0`},
 		{"GET /readyz", "", 200, nil, `{"status":"ok","streams":0}`},
 		{"GET / | Host: a;$(id)&b", "", 200, page, "curl -d hello localhost:8080/events/news"},
-		{"GET /nothing", "", 404, nil, "There is nothing at this address."},
-		{"GET /public/../main.go", "", 404, nil, "There is no such file."},
+		{"GET /nothing", "", 404, nil, "There is nothing at this address"},
+		{"GET /public/../main.go", "", 404, nil, "There is no such file"},
 		{"GET /public/", "", 404, nil, ""},
 		{"GET /nothing | Accept: text/html", "", 404, page, `href="/"`},
 		{"POST /nothing", "x", 404, nil, "There is nothing"},
 		{"POST /events", "x", 405, reading, "Publish to a topic: POST /events/news"},
-		{"POST /", "x", 405, reading, "This address answers GET, HEAD, OPTIONS."},
-		{"PUT /events/news", "x", 405, both, "This address answers GET, HEAD, POST, OPTIONS."},
+		{"POST /", "x", 405, reading, "This address accepts GET, HEAD, OPTIONS."},
+		{"PUT /events/news", "x", 405, both, "This address accepts GET, HEAD, POST, OPTIONS."},
 		{"DELETE /events/news", "", 405, both, ""},
 		{"PATCH /healthz", "", 405, reading, ""},
 		{"OPTIONS /events/news", "", 204, both, ""},
@@ -347,7 +350,7 @@ func handle(t *testing.T, ctx context.Context, log stream.Log) *site {
 	}
 	server := httptest.NewServer(node.server.Handler)
 	t.Cleanup(func() {
-		node.broker.Close()
+		node.close()
 		server.Close()
 	})
 	return &site{node: node, t: t, url: server.URL}
@@ -358,12 +361,13 @@ func TestAServerThatCannotWorkSaysWhy(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	json := map[string]string{"Content-Type": "application/json"}
-	exchange{"GET /readyz", "", 503, json, `{"reasons":["the server is shutting down"],"status":"unavailable"}`}.
+	unready := map[string]string{"Content-Type": "application/json", "Retry-After": "5"}
+	exchange{"GET /readyz", "", 503, unready, `{"reasons":["the server is shutting down"],"status":"unavailable"}`}.
 		try(t, handle(t, ended, log))
 	broken := handle(t, t.Context(), &brokenHead{brokenLog: brokenLog{log}})
 	again := map[string]string{"Retry-After": "5", "Content-Type": "application/problem+json"}
 	for _, e := range []exchange{
-		{"GET /readyz", "", 503, json, `"the store: The disk is full."`},
+		{"GET /readyz", "", 503, unready, `"the store: The disk is full."`},
 		{"GET /healthz", "", 200, json, `"status":"ok"`},
 		{"GET /events/a", "", 503, again, "The disk is full."},
 		{"GET /events/a?last=3", "", 503, again, "The disk is full."},

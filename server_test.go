@@ -24,6 +24,7 @@ import (
 	"iris-broadcast/internal/config"
 	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
+	"iris-broadcast/internal/web"
 )
 
 // wait is how long a test waits for what must come.
@@ -57,7 +58,7 @@ type site struct {
 // serve starts a server with these settings, which ends with the test.
 func serve(t testing.TB, args ...string) *site {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := web.Listen("127.0.0.1:0", 15*time.Second, 10*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,52 +4,43 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math"
 	"strings"
 	"testing"
-	"time"
 
 	"iris-broadcast/internal/metrics"
 	"iris-broadcast/internal/stream"
 )
 
-func TestOfTheServersOwnEventsTheNewestAreKept(t *testing.T) {
-	var told told
-	for i := range statusKept + 5 {
-		told.add(stream.Event{Topic: status, Data: fmt.Sprint(i)})
-	}
-	kept := told.newest()
-	if len(kept) != statusKept || kept[0].Data != "5" || kept[statusKept-1].Data != fmt.Sprint(statusKept+4) {
-		t.Errorf("%d are kept, from %q", len(kept), kept[0].Data)
-	}
-}
-
-func TestTheServersOwnTopicHasNoIDsAndNoHistory(t *testing.T) {
+func TestTheServersOwnTopicsAreALogOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	all := s.listen("/events?topic=*", "")
-	plain := s.listen("/events/$server", "")
-	envelope := s.listen("/events?topic=$server&topic=news&envelope=1&since=all", "")
-	ready := envelope.next()
-	for _, r := range []*reader{plain, envelope} {
-		m := r.next()
-		data := m.Data
-		if r == envelope {
-			var e struct{ ID, Topic, Time, Data string }
-			if err := json.Unmarshal([]byte(data), &e); err != nil || e.ID != "" || e.Topic != "$server" || !strings.HasPrefix(e.Time, "20") {
-				t.Fatalf("%s: %v", data, err)
-			}
-			data = e.Data
-		}
-		var status struct{ Streams int }
-		if err := json.Unmarshal([]byte(data), &status); err != nil || status.Streams != 3 || m.Type != "" {
-			t.Errorf("got %+v, %v", m, err)
-		}
-		if r == envelope && m.ID != ready.ID {
-			t.Errorf("it has set the last id to %q", m.ID)
-		}
+	own := s.listen("/events?topic=$server&topic=$server/*&envelope=1", "")
+	if ready := own.next(); ready.Type != "ready" {
+		t.Fatalf("got %+v", ready)
+	}
+	first := own.next()
+	var e struct{ ID, Topic, Data string }
+	if err := json.Unmarshal([]byte(first.Data), &e); err != nil || e.ID != first.ID || e.ID == "" || e.Topic != "$server" {
+		t.Fatalf("got %+v, %v", first, err)
+	}
+	var status struct{ Streams int }
+	if err := json.Unmarshal([]byte(e.Data), &status); err != nil || status.Streams != 2 {
+		t.Errorf("got %s, %v", e.Data, err)
+	}
+	second := own.next()
+	own.leave()
+	back := s.listen("/events/$server", first.ID)
+	if m := back.next(); m.ID != second.ID || m.Type != "" {
+		t.Errorf("came back and got %+v, want the event %s", m, second.ID)
+	}
+	if m := s.listen("/events/$server?last=1", "").next(); m.Type != "" || m.ID < second.ID {
+		t.Errorf("the newest is %+v", m)
+	}
+	if m := s.listen("/events/$server", "1-1").next(); m.Type != "gap" {
+		t.Errorf("for a position before the server's start came %+v", m)
 	}
 	id := s.publish("news", "x") // "*" takes this and nothing of the server's own
 	if m := all.next(); m.Data != "x" || m.ID != id.String() {
@@ -60,10 +51,10 @@ func TestTheServersOwnTopicHasNoIDsAndNoHistory(t *testing.T) {
 func TestTheStatusPageIsSmallHoweverLongTheServerHasRun(t *testing.T) {
 	s := serve(t)
 	for i := range statusKept + 5 { // as on a busy server
-		at, busy := time.Now().Add(time.Duration(i-statusKept)*time.Second), 3+2*math.Sin(float64(i)/40)
+		busy := 3 + 2*math.Sin(float64(i)/40)
 		some := func(most float64) float64 { return metrics.Round(most * busy * (1 + math.Sin(float64(i*i))/9)) }
 		p50, p90, p99 := some(0.3), some(0.9), some(2.7)
-		s.told.add(stream.Event{ID: stream.IDAt(at), Topic: status, Data: stream.MustJSON(metrics.Status{
+		s.ownLog.Append(t.Context(), stream.Event{Topic: stream.MustTopic("$server"), Data: stream.MustJSON(metrics.Status{
 			Streams: int(some(900)), Events: some(30), Deliveries: some(20_000), Bytes: some(3_000_000), DelayP50: &p50, DelayP90: &p90, DelayP99: &p99,
 			Left: 1000 + 7*i, Stalled: i / 60, TurnedAway: i / 50, Gaps: i / 20, Memory: some(30), Store: 120 + some(0.4)})})
 	}

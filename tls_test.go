@@ -183,6 +183,6 @@ func TestAConnectionOfHTTP2ThatTakesNothingIsEnded(t *testing.T) {
 			t.Fatal(err)
 		}
 		response.Body.Close()
-		return s.broker.Streams() == 0
+		return s.engine.Streams() == 0
 	})
 }

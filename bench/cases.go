@@ -48,7 +48,8 @@ var cases = []testCase{
 	{"steady", "steady: 5,000 clients, 10 events/s", plain, []metric{p50, p99, cost, missing, load}, steady},
 	{"flat", "flat: 1,000 clients, 64 publishers as fast as the server answers", plain,
 		[]metric{rate, cost, missing, ended, load}, flat},
-	{"idle", "idle: 15,000 clients, nothing sent", plain, []metric{{"memory", "KiB a client", true}}, idle},
+	{"idle", "idle: 15,000 clients, nothing sent", plain,
+		[]metric{{"memory", "KiB a client", true}, {"connect", "CPU µs to connect", true}}, idle},
 	{"slow", "slow: 1,000 clients, 100 of which never read; 50 events/s of 4 KiB", plain, slowMetrics, slow},
 	{"storm", "storm: 5,000 clients come back 100 events behind", replays,
 		[]metric{{"caught", "all caught up, s", true}, missing, {"doubled", "doubled", false}, load}, storm},
@@ -137,9 +138,14 @@ func idle(ctx context.Context, t *trial) error {
 	if err != nil {
 		return err
 	}
+	before := procfs.CPU(b.process.pids())
 	if err := b.pool.Connect(ctx, clients[first:], nil); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
+	if err := pause(ctx, settle); err != nil {
+		return err
+	}
+	b.set("connect", float64((procfs.CPU(b.process.pids())-before).Microseconds())/float64(n))
 	full, err := b.stableMemory(ctx)
 	b.set("memory", float64(full-empty)/1024/float64(n))
 	return err

@@ -30,6 +30,7 @@ var ratios = []ratio{
 	{"steady, p50: ours / nchan", figure{"steady", "ours", "p50"}, figure{"steady", "nchan", "p50"}, true},
 	{"steady, p99: ours / nchan", figure{"steady", "ours", "p99"}, figure{"steady", "nchan", "p99"}, true},
 	{"steady, CPU a delivery: ours / floor", figure{"steady", "ours", "cost"}, figure{"steady", "floor", "cost"}, true},
+	{"idle, CPU to connect: ours / floor", figure{"idle", "ours", "connect"}, figure{"idle", "floor", "connect"}, true},
 	{"topics, CPU a delivery: ours / floor", figure{"topics", "ours", "cost"}, figure{"topics", "floor", "cost"}, true},
 	{"idle, KiB a client: ours / nchan", figure{"idle", "ours", "memory"}, figure{"idle", "nchan", "memory"}, true},
 	{"idle, KiB a client: ours / go-sse", figure{"idle", "ours", "memory"}, figure{"idle", "go-sse", "memory"}, true},

@@ -21,9 +21,6 @@ const (
 	MaxComments = 1000 // in one list
 )
 
-// Topic is where the board's events go: Commented and Liked.
-var Topic = stream.MustTopic("comments")
-
 // Comment is what a visitor wrote. Only its likes ever change.
 type Comment struct {
 	ID        string    `json:"id"` // random, 26 letters and digits
@@ -85,12 +82,12 @@ var typeComment, typeLike = stream.MustType("comment"), stream.MustType("like")
 
 // Commented is the event of a new comment.
 func Commented(c Comment) stream.Event {
-	return stream.Event{Topic: Topic, Type: typeComment, Data: stream.MustJSON(c)}
+	return stream.Event{Topic: stream.Comments, Type: typeComment, Data: stream.MustJSON(c)}
 }
 
 // Liked is the event of a changed like count. It depends on nothing but id and count.
 func Liked(id string, likes int) stream.Event {
-	return stream.Event{Topic: Topic, Type: typeLike, Data: stream.MustJSON(struct {
+	return stream.Event{Topic: stream.Comments, Type: typeLike, Data: stream.MustJSON(struct {
 		ID    string `json:"id"`
 		Likes int    `json:"likes"`
 	}{id, likes})}

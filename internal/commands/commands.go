@@ -43,19 +43,17 @@ type call struct {
 	json   bool
 }
 
-// errUsage matches wrong invocations.
-var errUsage = errors.New("usage")
-
 // Run runs the command and returns the exit code: 0 for success, 1 for failure, 2 for wrong usage.
 func (c *Command) Run(ctx context.Context, args []string, streams Streams) int {
 	call, err := c.parse(args, streams)
 	if err == nil {
 		err = c.run(ctx, call)
 	}
+	_, usage := errors.AsType[config.UsageError](err)
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
-	case errors.Is(err, errUsage):
+	case usage:
 		fmt.Fprintf(streams.Err, "iris-broadcast %s: %v; see `iris-broadcast %s -h`\n", c.Name, err, c.Name)
 		return 2
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
@@ -112,13 +110,9 @@ func (c *Command) parse(args []string, streams Streams) (*call, error) {
 }
 
 // wrong returns a usage error.
-func wrong(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
-type usageError struct{ error }
-
-func (usageError) Is(target error) bool { return target == errUsage }
-
-func (e usageError) Unwrap() error { return e.error }
+func wrong(format string, args ...any) error {
+	return config.UsageError{Err: fmt.Errorf(format, args...)}
+}
 
 func (c *Command) usage(w io.Writer, flags *flag.FlagSet) {
 	fmt.Fprintf(w, "%s: %s.\n\n%s\n\n", c.line(), c.summary, strings.TrimSpace(c.help))

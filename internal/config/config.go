@@ -1,4 +1,4 @@
-// Package config reads the settings: flags, else environment variables, else what is good for most.
+// Package config reads the settings from flags, else from environment variables, else defaults.
 package config
 
 import (
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Config is all there is to set; each field is a flag and an environment variable.
+// Config holds every setting; each is a flag and an environment variable.
 type Config struct {
 	Addr, TLSCert, TLSKey             string
 	Store                             string
@@ -26,46 +26,65 @@ type Config struct {
 	LogLevel, LogFormat               string
 }
 
-// setting is one of them: how it is called, what it is if nobody says, and how it is read.
+// setting is one of them.
 type setting struct {
 	name, fallback, usage string
-	read                  func(string) error
+	read                  func(string) error // parses a value; its error continues "must be"
 }
 
 const day = 24 * time.Hour
 
 func (s *Config) table() []setting {
 	return []setting{
-		{"addr", "localhost:8080", "host:port to listen on; :8080 is all networks", address(&s.Addr)},
+		{"addr", "localhost:8080", "host:port to listen on; :8080 listens on all interfaces", address(&s.Addr)},
 		{"tls-cert", "", "certificate file (PEM); with -tls-key the server speaks TLS and HTTP/2", text(&s.TLSCert)},
 		{"tls-key", "", "private key file (PEM)", text(&s.TLSKey)},
-		{"store", "pebble:broadcast-data", "where events are kept: pebble:DIR, or memory", store(&s.Store)},
-		{"keep-events", "10000", "newest events kept of a topic", number(&s.KeepEvents, 1, 1e9)},
+		{"store", "pebble:broadcast-data", "where events are kept: pebble:DIR or memory", store(&s.Store)},
+		{"keep-events", "10000", "newest events kept per topic", number(&s.KeepEvents, 1, 1e9)},
 		{"keep-age", "168h", "how long events are kept", duration(&s.KeepAge, time.Second, 36500*day)},
-		{"keep-bytes", "", "events kept in all, the oldest go first; 64MiB in memory, 4GiB on disk", size(&s.KeepBytes, 1<<20, 1<<40)},
-		{"max-topics", "100000", "topics there may be", number(&s.MaxTopics, 1, 1e8)},
-		{"max-data", "64KiB", "largest data of one event", size(&s.MaxData, 1, 64<<20)},
-		{"max-pending", "1MiB", "what may wait behind a client's full socket before it is ended", size(&s.MaxPending, 1<<10, 1<<30)},
-		{"stall", "10s", "how long a client may take nothing (by TLS and HTTP/2: for 32 KiB) before it is ended", duration(&s.Stall, 100*time.Millisecond, day)},
-		{"max-streams", strconv.Itoa(openFiles() / 2), "streams at once; more are asked to come back", number(&s.MaxStreams, 1, 1e7)},
-		{"heartbeat", "15s", "after which silence a stream says something; pages give up at 35s", duration(&s.Heartbeat, 100*time.Millisecond, 30*time.Second)},
-		{"retry", "2s", "after which clients come back, on average", duration(&s.Retry, time.Millisecond, time.Hour)},
-		{"drain", "5s", "the longest that a stop takes", duration(&s.Drain, 100*time.Millisecond, time.Hour)},
-		{"open-publish", "false", "let everybody write, not this machine alone", boolean(&s.OpenPublish)},
-		{"cors-origins", "", "other origins whose pages may read and write, with commas between them", list(&s.CORSOrigins)},
-		{"demo", "true", "the demo topics hello, time and ping speak while somebody listens", boolean(&s.Demo)},
+		{"keep-bytes", "", "total size of the events kept, the oldest go first; 64MiB in memory, 4GiB on disk",
+			size(&s.KeepBytes, 1<<20, 1<<40)},
+		{"max-topics", "100000", "maximum number of topics", number(&s.MaxTopics, 1, 1e8)},
+		{"max-data", "64KiB", "maximum size of an event's data", size(&s.MaxData, 1, 64<<20)},
+		{"max-pending", "1MiB", "how much may wait for a client whose socket is full before it is disconnected",
+			size(&s.MaxPending, 1<<10, 1<<30)},
+		{"stall", "10s", "how long a client may read nothing (TLS, HTTP/2: under 32 KiB) before it is disconnected",
+			duration(&s.Stall, 100*time.Millisecond, day)},
+		{"max-streams", strconv.Itoa(openFiles() / 2), "maximum number of open streams; others are asked to retry",
+			number(&s.MaxStreams, 1, 1e7)},
+		{"heartbeat", "15s", "silence after which a stream gets a heartbeat; pages reconnect after 35s of silence",
+			duration(&s.Heartbeat, 100*time.Millisecond, 30*time.Second)},
+		{"retry", "2s", "average time until clients reconnect", duration(&s.Retry, time.Millisecond, time.Hour)},
+		{"drain", "5s", "maximum duration of a shutdown", duration(&s.Drain, 100*time.Millisecond, time.Hour)},
+		{"open-publish", "false", "let anyone write, not only this machine", boolean(&s.OpenPublish)},
+		{"cors-origins", "", "comma-separated origins whose pages may read and write", origins(&s.CORSOrigins)},
+		{"demo", "true", "publish to hello, time and ping while anyone is subscribed", boolean(&s.Demo)},
 		{"log-level", "info", "debug, info, warn or error", oneOf(&s.LogLevel, "debug", "info", "warn", "error")},
 		{"log-format", "text", "text or json", oneOf(&s.LogFormat, "text", "json")},
-		{"version", "false", "print the version and end", boolean(&s.Version)},
+		{"version", "false", "print the version and exit", boolean(&s.Version)},
 	}
 }
 
+// UsageError is a mistake in a flag, an argument or an environment variable; its text says what would be right.
+type UsageError struct{ Err error }
+
+func (e UsageError) Error() string { return e.Err.Error() }
+func (e UsageError) Unwrap() error { return e.Err }
+
 // Parse reads the settings from the command line's arguments, else from the environment. For -h it prints them all and
-// returns flag.ErrHelp; for a bad value the error says what would be right.
+// returns flag.ErrHelp; any other error is a UsageError.
 func Parse(args []string, stdout io.Writer) (*Config, error) {
+	s, err := parse(args, stdout)
+	if err != nil && err != flag.ErrHelp {
+		return nil, UsageError{err}
+	}
+	return s, err
+}
+
+func parse(args []string, stdout io.Writer) (*Config, error) {
 	s := &Config{}
 	flags := flag.NewFlagSet("iris-broadcast", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // run's caller prints the error
+	flags.SetOutput(io.Discard) // main prints the error
 	for _, set := range s.table() {
 		if err := set.define(flags); err != nil {
 			return nil, err
@@ -79,7 +98,7 @@ func Parse(args []string, stdout io.Writer) (*Config, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w; -h shows all settings", err)
 	case flags.NArg() > 0:
-		return nil, fmt.Errorf("%q is not a setting; -h shows them all", flags.Arg(0))
+		return nil, fmt.Errorf("unexpected argument %q; -h shows all settings", flags.Arg(0))
 	}
 	if s.KeepBytes == 0 {
 		s.KeepBytes = 4 << 30
@@ -90,7 +109,7 @@ func Parse(args []string, stdout io.Writer) (*Config, error) {
 	return s, s.check()
 }
 
-// Define adds some of the settings to a command's flags, with what they are if nobody says and what the environment says.
+// Define adds the named settings to a command's flags, with their values from the environment or the defaults.
 func Define(flags *flag.FlagSet, names ...string) (*Config, error) {
 	s := &Config{}
 	for _, set := range s.table() {
@@ -105,19 +124,20 @@ func Define(flags *flag.FlagSet, names ...string) (*Config, error) {
 	return s, nil
 }
 
-// define gives the setting its first value, and makes it a flag.
+// define sets the default or the environment's value, and adds the flag.
 func (set setting) define(flags *flag.FlagSet) error {
 	if err := set.read(set.fallback); set.fallback != "" && err != nil {
 		return fmt.Errorf("default of -%s: %w", set.name, err)
 	}
-	if value, ok := os.LookupEnv(variable(set.name)); ok && set.name != "version" { // a name that images set for their own
+	// Container images often set BROADCAST_VERSION for themselves.
+	if value, ok := os.LookupEnv(variable(set.name)); ok && set.name != "version" {
 		if err := set.read(value); err != nil {
-			return fmt.Errorf("%s is %q: want %w", variable(set.name), value, err)
+			return fmt.Errorf("%s=%q: must be %w", variable(set.name), value, err)
 		}
 	}
 	read := func(value string) error {
 		if err := set.read(value); err != nil {
-			return fmt.Errorf("want %w", err)
+			return fmt.Errorf("must be %w", err)
 		}
 		return nil
 	}
@@ -129,7 +149,7 @@ func (set setting) define(flags *flag.FlagSet) error {
 	return nil
 }
 
-// Dir is the folder that events are kept in, "" for memory.
+// Dir is the directory where events are kept, "" for memory.
 func (s *Config) Dir() string {
 	if dir, ok := strings.CutPrefix(s.Store, "pebble:"); ok {
 		return dir
@@ -137,15 +157,16 @@ func (s *Config) Dir() string {
 	return ""
 }
 
-// check is what no setting can say alone.
+// check finds settings that contradict each other.
 func (s *Config) check() error {
 	switch {
 	case (s.TLSCert == "") != (s.TLSKey == ""):
 		return fmt.Errorf("-tls-cert and -tls-key go together: give both, or neither")
 	case s.MaxPending < s.MaxData:
-		return fmt.Errorf("-max-pending is less than -max-data, so that one event could end a client: want at least %d", s.MaxData)
+		return fmt.Errorf("-max-pending must be at least -max-data (%d), or one event could disconnect a client",
+			s.MaxData)
 	case s.KeepBytes < 2*int64(s.MaxData):
-		return fmt.Errorf("-keep-bytes is too little for events of -max-data: want at least %d", 2*s.MaxData)
+		return fmt.Errorf("-keep-bytes must be at least twice -max-data (%d)", 2*int64(s.MaxData))
 	}
 	return nil
 }
@@ -154,9 +175,10 @@ func variable(name string) string {
 	return "BROADCAST_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
-// usage prints every setting, what it is if nobody says, and its variable.
+// usage prints every setting with its variable and default.
 func (s *Config) usage(w io.Writer) {
-	fmt.Fprintf(w, "Iris Broadcast: live updates in the browser.\n\nSettings, each a flag or an environment variable (the flag wins):\n\n")
+	fmt.Fprint(w, "Iris Broadcast: live updates in the browser.\n\n"+
+		"Settings, each a flag or an environment variable (the flag wins):\n\n")
 	for _, set := range s.table() {
 		value := set.fallback
 		if value == "" {

@@ -12,7 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// Each of these returns how to read a value into a place. Their errors go on after "want".
+// Each of these returns a parser that stores the value. Its error continues "must be".
 
 func text(to *string) func(string) error {
 	return func(value string) error {
@@ -26,7 +26,7 @@ func address(to *string) func(string) error {
 		*to = value
 		_, port, err := net.SplitHostPort(value)
 		if n, atoiErr := strconv.Atoi(port); err != nil || atoiErr != nil || n < 0 || n > 65535 {
-			return errors.New("host:port, such as localhost:8080, or :8080 for all networks")
+			return errors.New("host:port, such as localhost:8080, or :8080 for all interfaces")
 		}
 		return nil
 	}
@@ -42,26 +42,11 @@ func store(to *string) func(string) error {
 	}
 }
 
-func list(to *[]string) func(string) error {
-	return func(value string) error {
-		*to = nil
-		for part := range strings.SplitSeq(value, ",") {
-			if part = strings.TrimSpace(part); part != "" {
-				*to = append(*to, part)
-			}
-		}
-		if value != "" && *to == nil {
-			return errors.New("names with commas between them")
-		}
-		return nil
-	}
-}
-
 func oneOf(to *string, choices ...string) func(string) error {
 	return func(value string) error {
 		*to = value
 		if !slices.Contains(choices, value) {
-			return errors.New(strings.Join(choices, " or "))
+			return errors.New("one of " + strings.Join(choices, ", "))
 		}
 		return nil
 	}
@@ -88,7 +73,7 @@ func number(to *int, least, most int) func(string) error {
 func duration(to *time.Duration, least, most time.Duration) func(string) error {
 	return func(value string) (err error) {
 		if *to, err = time.ParseDuration(value); err != nil || *to < least || *to > most {
-			return fmt.Errorf("a time from %v to %v, such as 90s, 10m or 24h", least, most)
+			return fmt.Errorf("a duration from %v to %v, such as 90s, 10m or 24h", least, most)
 		}
 		return nil
 	}
@@ -98,7 +83,8 @@ func size[T int | int64](to *T, least, most uint64) func(string) error {
 	return func(value string) error {
 		bytes, err := humanize.ParseBytes(value)
 		if err != nil || bytes < least || bytes > most {
-			return fmt.Errorf("a size from %s to %s, such as 500KB or 1MiB", humanize.IBytes(least), humanize.IBytes(most))
+			return fmt.Errorf("a size from %s to %s, such as 500KB or 1MiB",
+				humanize.IBytes(least), humanize.IBytes(most))
 		}
 		*to = T(bytes)
 		return nil

@@ -3,6 +3,7 @@ package delivery
 import (
 	"slices"
 
+	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
 )
 
@@ -10,18 +11,19 @@ import (
 // event all get: the same bytes, found once. It belongs to one goroutine.
 type Audience struct {
 	stream.Selection
-	key    string // in Audiences
-	form   Form
-	last   *Frame                  // sent last: an event may match twice
-	early  map[Stream]stream.ID    // those that have read more of the log than has been sent, and how far
-	served map[*handlerStream]bool // by a goroutine each
-	shares []*share                // the others, by the writer that has them
+	key      string // in Audiences
+	form     sse.Form
+	last     *Frame                  // sent last: an event may match twice
+	early    map[Stream]stream.ID    // those that have read more of the log than has been sent, and how far
+	served   map[*handlerStream]bool // by a goroutine each
+	shares   []*share                // the others, by the writer that serves them
+	outboxes []outbox                // one for each writer
 }
 
 // share is the part of an audience that one writer has.
 type share struct {
-	writer  *writer
-	members int // the audience's
+	out     *outbox // the audience's, as members is
+	members int
 
 	// Owned by the writer.
 	conns []*conn
@@ -38,7 +40,7 @@ func (a *Audience) Join(s Stream, missed []*Frame, ahead bool, position stream.I
 			frames = append(frames, f.Bytes(a.form))
 		}
 	}
-	s.start(frames)
+	s.start(a.outboxes, frames)
 	if ahead {
 		a.early[s] = position
 		return
@@ -67,7 +69,7 @@ func (a *Audience) send(f *Frame) {
 	}
 	a.last = f
 	for s, position := range a.early {
-		if !f.Topic.Internal() && position.Less(f.ID) {
+		if position.Less(f.ID) {
 			delete(a.early, s)
 			s.enter(a)
 		}
@@ -83,11 +85,11 @@ func (a *Audience) miss(since stream.ID, gap stream.Gap, position stream.ID) (to
 	}
 	for s, at := range a.early {
 		if at.Less(gap.Newest) {
-			s.tell(gapAhead(gap, at))
+			s.send(gapAhead(gap, at))
 			told++
 		}
 	}
-	a.sendBytes(Gap(since.String(), gap, position), 0)
+	a.sendBytes(appendGap(nil, since.String(), gap, position), 0)
 	told += len(a.served)
 	for _, share := range a.shares {
 		told += share.members
@@ -100,30 +102,30 @@ func gapAhead(gap stream.Gap, at stream.ID) []byte {
 	if gap.Oldest.Less(at) {
 		gap.Oldest = at
 	}
-	return Gap(at.String(), gap, at)
+	return appendGap(nil, at.String(), gap, at)
 }
 
 // sendBytes queues bytes for every stream but the early ones; at is the Unix time in milliseconds when they were
 // logged, or 0.
 func (a *Audience) sendBytes(bytes []byte, at uint64) {
 	for s := range a.served {
-		s.send(bytes, at)
+		s.queue(bytes, at)
 	}
 	for _, share := range a.shares {
 		if share.members > 0 {
-			share.writer.tell(message{kind: kindFrame, share: share, frame: bytes, at: at})
+			share.out.add(message{kind: kindFrame, share: share, frame: bytes, at: at})
 		}
 	}
 }
 
-// share is the part of the audience that the writer has.
-func (a *Audience) share(w *writer) *share {
+// share is the part of the audience whose writer has that outbox.
+func (a *Audience) share(out *outbox) *share {
 	for _, s := range a.shares {
-		if s.writer == w {
+		if s.out == out {
 			return s
 		}
 	}
-	s := &share{writer: w}
+	s := &share{out: out}
 	a.shares = append(a.shares, s)
 	return s
 }

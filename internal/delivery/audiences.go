@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
 )
 
@@ -11,23 +12,36 @@ import (
 type Audiences struct {
 	byKey     map[string]*Audience
 	listeners map[string]map[*Audience]bool // by the key of each topic and pattern
+	outboxes  []outbox                      // one for each of the engine's writers
 }
 
-// NewAudiences returns Audiences that nobody is in.
-func NewAudiences() Audiences {
-	return Audiences{byKey: map[string]*Audience{}, listeners: map[string]map[*Audience]bool{}}
+// NewAudiences returns Audiences without streams, whose streams are the engine's.
+func NewAudiences(e *Engine) Audiences {
+	as := Audiences{byKey: map[string]*Audience{}, listeners: map[string]map[*Audience]bool{}}
+	for _, w := range e.writers {
+		as.outboxes = append(as.outboxes, outbox{writer: w})
+	}
+	return as
+}
+
+// Flush has the writers begin with what audiences were sent.
+func (as Audiences) Flush() {
+	for i := range as.outboxes {
+		as.outboxes[i].flush()
+	}
 }
 
 // Of is the audience of that form of those topics and patterns, whatever their order.
-func (as Audiences) Of(form Form, topics stream.Selection) *Audience {
+func (as Audiences) Of(form sse.Form, topics stream.Selection) *Audience {
 	names := topics.Names()
 	slices.Sort(names)
-	key := [...]string{Plain: "plain ", Envelope: "envelope "}[form] + strings.Join(names, " ")
+	key := [...]string{sse.Plain: "plain ", sse.Envelope: "envelope "}[form] + strings.Join(names, " ")
 	if a := as.byKey[key]; a != nil {
 		return a
 	}
 	a := &Audience{
-		Selection: topics, key: key, form: form, early: map[Stream]stream.ID{}, served: map[*handlerStream]bool{}}
+		Selection: topics, key: key, form: form, outboxes: as.outboxes,
+		early: map[Stream]stream.ID{}, served: map[*handlerStream]bool{}}
 	as.byKey[key] = a
 	for topic := range a.Keys {
 		if as.listeners[topic] == nil {
@@ -70,8 +84,8 @@ func (as Audiences) Miss(since stream.ID, gap stream.Gap, position stream.ID) (t
 	return told
 }
 
-// Listen says whether anybody listens to the topic.
-func (as Audiences) Listen(topic stream.Topic) bool {
+// Has says whether any stream is of the topic.
+func (as Audiences) Has(topic stream.Topic) bool {
 	for key := range topic.Keys {
 		if as.listeners[key] != nil {
 			return true

@@ -1,19 +1,26 @@
 package delivery
 
 import (
+	"math/rand/v2"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"iris-broadcast/internal/metrics"
+	"iris-broadcast/internal/sse"
 )
+
+// lingerTime is how long a client may take to close its side of a connection that has hung up.
+const lingerTime = 500 * time.Millisecond
 
 // conn is a stream whose connection was taken over: a socket that a writer owns.
 type conn struct {
 	// Set by takeOver, then read-only.
-	form   Form
+	form   sse.Form
 	writer *writer
 
 	arrival *arrival // the handler's, until Serve
+	out     *outbox  // to writer, of the goroutine that owns the audiences
 
 	// Owned by the writer once the stream has joined.
 	fd     int // -1 once it is closed
@@ -21,12 +28,12 @@ type conn struct {
 	state  connState
 	share  *share // that it is in, or nil
 	place  int    // in share.conns
-	from   int    // how many bytes of share.batch are not for it
+	from   int    // how many bytes of share.batch came before it joined
 	spoke  uint32 // the tick of the last write
-	quiet  uint32 // ticks of silence after which it gets a heartbeat
+	quiet  uint32 // ticks of silence before a heartbeat
 	aside  *aside // what its full socket holds up, or nil
-	reason Reason // why it ended or is to end
-	left   func(Reason)
+	reason metrics.Reason
+	left   func(metrics.Reason)
 }
 
 type connState uint8
@@ -35,116 +42,52 @@ const (
 	arriving connState = iota
 	live
 	ending   // gets nothing new
-	hungUp   // all was written, and the end of the stream
+	hungUp   // everything is written, and the end of the stream
 	released // closed
 )
 
-// aside is what a connection whose socket is full still needs.
-type aside struct {
-	waiting [][]byte
-	pending int       // bytes of waiting
-	place   int       // in writer.full
-	since   time.Time // when the socket was found full
-	taken   time.Time // when it last took something
+// finishing is a stream that ends with this pass.
+type finishing struct {
+	conn   *conn
+	reason metrics.Reason
 }
 
-// write writes p, now or when the socket has room. It says whether the socket took all at once.
-func (w *writer) write(c *conn, p []byte) bool {
-	if c.aside != nil {
-		w.wait(c, p)
-		return false
+// linger is a connection that has hung up, and until when its client may answer.
+type linger struct {
+	conn  *conn
+	until time.Time
+}
+
+// start adopts a connection, and writes what it gets first.
+func (w *writer) start(c *conn, frames [][]byte) {
+	w.stamp++
+	c.state, c.stamp, c.spoke = live, w.stamp, w.ticks
+	ticks := uint32(max(w.limits.Heartbeat/w.period, 4))
+	c.quiet = ticks - rand.Uint32N(ticks/4) // spread, so that a crowd that heard the same event does not come due at once
+	if c.fd >= len(w.conns) {
+		w.conns = append(w.conns, make([]*conn, c.fd+64-len(w.conns))...)
 	}
-	c.spoke = w.ticks
-	n, err := send(c.fd, p, w.calm > calm)
-	switch {
-	case n == len(p):
-		return true
-	case err != nil && err != unix.EAGAIN:
-		w.release(c, Left)
-		return false
-	}
-	now := time.Now()
-	c.aside = &aside{place: len(w.full), since: now, taken: now}
-	w.full = append(w.full, c)
-	w.wait(c, p[max(n, 0):])
-	w.watch(c, unix.EPOLL_CTL_MOD, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLOUT)
-	return false
-}
-
-// wait keeps p for when the socket has room.
-func (w *writer) wait(c *conn, p []byte) {
-	w.load.changed(c.aside.pending, c.aside.pending+len(p))
-	c.aside.waiting = append(c.aside.waiting, p)
-	c.aside.pending += len(p)
-}
-
-// calm is after how many frames written alone a writer takes it that publishers do not wait for the CPU.
-const calm = 8
-
-// send makes one write(2). A raw call is a tenth cheaper, since Go's scheduler does not hear of it, but others get less of the
-// CPU beside it: under load publishers brought a third less. The socket never blocks.
-func send(fd int, p []byte, raw bool) (n int, err error) {
-	for {
-		if raw {
-			r, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
-			if n, err = int(r), nil; errno != 0 {
-				n, err = -1, errno
-			}
-		} else {
-			n, err = unix.Write(fd, p)
-		}
-		if err != unix.EINTR {
-			return n, err
-		}
+	w.conns[c.fd] = c
+	w.watch(c, unix.EPOLL_CTL_ADD, unix.EPOLLIN|unix.EPOLLRDHUP)
+	w.wheel.add(c, w.ticks+c.quiet, w.ticks)
+	if c.state == live {
+		first := w.concat(frames)
+		w.write(c, first)
+		w.metrics.Deliveries.Add(float64(len(frames) - 1)) // the head is none
+		w.metrics.Bytes.Add(float64(len(first) - len(frames[0])))
+		w.recycle(frames, c.aside != nil)
 	}
 }
 
-// drain writes what waits, as far as the socket takes it.
-func (w *writer) drain(c *conn) {
-	a := c.aside
-	for len(a.waiting) > 0 {
-		n, err := unix.Writev(c.fd, a.waiting[:min(len(a.waiting), 64)])
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil && err != unix.EAGAIN {
-			w.release(c, Left)
-			return
-		}
-		if n <= 0 {
-			return
-		}
-		a.taken, c.spoke = time.Now(), w.ticks
-		w.load.changed(a.pending, a.pending-n)
-		a.pending -= n
-		for len(a.waiting) > 0 && n >= len(a.waiting[0]) {
-			n -= len(a.waiting[0])
-			a.waiting[0] = nil
-			a.waiting = a.waiting[1:]
-		}
-		if n > 0 {
-			a.waiting[0] = a.waiting[0][n:]
-		}
+// join adds a connection to a share: it gets what comes from now on, and nothing of the batch that has begun.
+func (w *writer) join(c *conn, s *share) {
+	if c.state == live {
+		c.share, c.place, c.from = s, len(s.conns), s.size
+		s.conns = append(s.conns, c)
 	}
-	w.unfill(c)
-	if c.state == ending {
-		w.hangUp(c)
-		return
-	}
-	w.watch(c, unix.EPOLL_CTL_MOD, unix.EPOLLIN|unix.EPOLLRDHUP)
 }
 
-// unfill takes a connection out of those with a full socket.
-func (w *writer) unfill(c *conn) {
-	last := w.full[len(w.full)-1]
-	w.full[c.aside.place], last.aside.place = last, c.aside.place
-	w.full[len(w.full)-1] = nil
-	w.full = w.full[:len(w.full)-1]
-	w.load.changed(c.aside.pending, 0)
-	c.aside = nil
-}
-
-// leaveShare has the connection get nothing new.
+// leaveShare ends that.
 func (w *writer) leaveShare(c *conn) {
 	s := c.share
 	if s == nil {
@@ -158,7 +101,7 @@ func (w *writer) leaveShare(c *conn) {
 }
 
 // finish ends a stream once everything that waits is written.
-func (w *writer) finish(c *conn, reason Reason) {
+func (w *writer) finish(c *conn, reason metrics.Reason) {
 	if c.state != live {
 		return
 	}
@@ -169,22 +112,22 @@ func (w *writer) finish(c *conn, reason Reason) {
 	}
 }
 
-// hangUp tells the client that this was all. The socket stays for a moment: to close it while something that the client
-// sent is unread would be a reset, which may take away what the client has not read (RFC 9112, section 9.6).
+// hangUp tells the client that this was all. The socket stays for a moment: closing it while something that the client
+// sent is unread would be a reset, which may discard what the client has not read (RFC 9112, section 9.6).
 func (w *writer) hangUp(c *conn) {
-	if w.readAway(c) || unix.Shutdown(c.fd, unix.SHUT_WR) != nil {
+	if w.discard(c) || unix.Shutdown(c.fd, unix.SHUT_WR) != nil {
 		w.release(c, c.reason)
 		return
 	}
 	c.state = hungUp
 	w.watch(c, unix.EPOLL_CTL_MOD, unix.EPOLLIN|unix.EPOLLRDHUP)
 	w.lingering = append(w.lingering, linger{c, time.Now().Add(lingerTime)})
-	w.tellLeft(c)
+	w.reportLeft(c)
 }
 
-// readAway reads what the client sent, which nobody needs. It says whether the client has ended its side.
-func (w *writer) readAway(c *conn) (over bool) {
-	for range 16 { // a client that never stops to send gets its turn again
+// discard reads what the client sent, which nobody needs. It says whether the client has closed its side.
+func (w *writer) discard(c *conn) (over bool) {
+	for range 16 { // a client that never stops sending gets its turn again
 		n, err := unix.Read(c.fd, w.scrap[:])
 		switch {
 		case err == unix.EINTR:
@@ -198,7 +141,7 @@ func (w *writer) readAway(c *conn) (over bool) {
 }
 
 // release closes the socket, and forgets the connection.
-func (w *writer) release(c *conn, reason Reason) {
+func (w *writer) release(c *conn, reason metrics.Reason) {
 	if c.state == released {
 		return
 	}
@@ -214,14 +157,49 @@ func (w *writer) release(c *conn, reason Reason) {
 	unix.Close(c.fd)
 	c.fd = -1
 	w.held.Add(-1)
-	w.tellLeft(c)
+	w.reportLeft(c)
 }
 
-// tellLeft tells who is to be told that the stream has ended.
-func (w *writer) tellLeft(c *conn) {
+// releaseLingering closes the connections whose clients had their time to answer.
+func (w *writer) releaseLingering(now time.Time) {
+	kept := w.lingering[:0]
+	for _, l := range w.lingering {
+		if l.conn.state == hungUp && now.After(l.until) {
+			w.release(l.conn, l.conn.reason)
+		}
+		if l.conn.state == hungUp {
+			kept = append(kept, l)
+		}
+	}
+	clear(w.lingering[len(kept):])
+	w.lingering = kept
+}
+
+// reportLeft reports the end of a stream, once.
+func (w *writer) reportLeft(c *conn) {
 	if left := c.left; left != nil && c.state >= hungUp {
 		c.left = nil
 		w.load.streams.Add(-1)
 		go left(c.reason)
+	}
+}
+
+// close cuts all connections and ends the writer.
+func (w *writer) close() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.post()
+	<-w.done
+}
+
+// cut is the end of run.
+func (w *writer) cut() {
+	defer w.epoll.Close() // which waits for poll, which waits for done
+	defer close(w.done)
+	for _, c := range w.conns {
+		if c != nil {
+			w.release(c, metrics.Closing)
+		}
 	}
 }

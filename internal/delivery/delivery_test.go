@@ -3,7 +3,6 @@ package delivery
 import (
 	"bytes"
 	"context"
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -12,9 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/kataras/golog"
-
 	"iris-broadcast/internal/metrics"
+	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
 )
 
@@ -70,15 +68,19 @@ var limits = Limits{MaxPending: 1000, Stall: 10 * time.Second, Heartbeat: 15 * t
 
 // engine is one without writers: those wait for real sockets.
 func engine() *Engine {
-	return &Engine{limits: limits, metrics: metrics.New(), load: load{room: make(chan struct{}, 1)}}
+	return &Engine{limits: limits, metrics: metrics.New()}
 }
 
 // serve runs a stream on a socket; the result comes when it has ended.
-func serve(t *testing.T, s *socket, form Form) (*handlerStream, <-chan Reason, context.CancelFunc) {
+func serve(t *testing.T, s *socket, form sse.Form) (*handlerStream, <-chan metrics.Reason, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(t.Context())
-	stream := newHandlerStream(s, s, form, engine())
-	ended := make(chan Reason, 1)
-	go stream.Serve(ctx, func(reason Reason) { ended <- reason })
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream := newHandlerStream(s, s, request, form, engine())
+	ended := make(chan metrics.Reason, 1)
+	go stream.Serve(func(reason metrics.Reason) { ended <- reason })
 	synctest.Wait()
 	return stream, ended, cancel
 }
@@ -86,11 +88,11 @@ func serve(t *testing.T, s *socket, form Form) (*handlerStream, <-chan Reason, c
 func TestWhatWaitsGoesOutInOneWriteAndOneFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &socket{full: make(chan struct{})}
-		stream, ended, leave := serve(t, s, Plain)
-		stream.send([]byte("frame"), 0)
+		stream, ended, leave := serve(t, s, sse.Plain)
+		stream.send([]byte("frame"))
 		synctest.Wait() // it is being written
 		for range 199 {
-			stream.send([]byte("frame"), 0)
+			stream.send([]byte("frame"))
 		}
 		close(s.full)
 		synctest.Wait()
@@ -98,7 +100,7 @@ func TestWhatWaitsGoesOutInOneWriteAndOneFlush(t *testing.T) {
 			t.Errorf("%d bytes in %d flushes, want 1000 in two: the first, and all others", len(got), s.flushes)
 		}
 		leave()
-		if reason := <-ended; reason != Left {
+		if reason := <-ended; reason != metrics.Left {
 			t.Errorf("ended as %v", reason)
 		}
 	})
@@ -107,13 +109,13 @@ func TestWhatWaitsGoesOutInOneWriteAndOneFlush(t *testing.T) {
 func TestALargeBatchIsWrittenInPartsAndWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &socket{full: make(chan struct{})}
-		stream, _, leave := serve(t, s, Plain)
+		stream, _, leave := serve(t, s, sse.Plain)
 		defer leave()
 		var want strings.Builder
 		for i := range 50 {
 			frame := strings.Repeat(string(rune('a'+i%26)), 3000+i)
 			want.WriteString(frame)
-			stream.send([]byte(frame), 0)
+			stream.send([]byte(frame))
 		}
 		close(s.full)
 		synctest.Wait()
@@ -127,13 +129,13 @@ func TestALargeBatchIsWrittenInPartsAndWhole(t *testing.T) {
 }
 
 func TestAQuietStreamSaysSomethingAfterEachHeartbeat(t *testing.T) {
-	for form, beat := range map[Form]string{Plain: ": heartbeat\n\n", Envelope: "event: heartbeat\ndata:"} {
+	for form, beat := range map[sse.Form]string{sse.Plain: ": heartbeat\n\n", sse.Envelope: "event: heartbeat\ndata:"} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &socket{}
 			stream, _, leave := serve(t, s, form)
 			defer leave()
 			time.Sleep(10 * time.Second)
-			stream.send([]byte("x\n\n"), 0)
+			stream.send([]byte("x\n\n"))
 			time.Sleep(14 * time.Second)
 			if got := s.String(); got != "x\n\n" {
 				t.Errorf("14 s after an event: %q", got)
@@ -149,11 +151,11 @@ func TestAQuietStreamSaysSomethingAfterEachHeartbeat(t *testing.T) {
 func TestAClientThatTakesNothingIsEndedAfterStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &socket{full: make(chan struct{})}
-		stream, ended, leave := serve(t, s, Plain)
+		stream, ended, leave := serve(t, s, sse.Plain)
 		defer leave()
-		stream.send([]byte("x"), 0)
+		stream.send([]byte("x"))
 		began := time.Now()
-		if reason := <-ended; reason != Stalled || time.Since(began) != limits.Stall {
+		if reason := <-ended; reason != metrics.Stalled || time.Since(began) != limits.Stall {
 			t.Errorf("ended as %v after %v", reason, time.Since(began))
 		}
 	})
@@ -162,20 +164,20 @@ func TestAClientThatTakesNothingIsEndedAfterStall(t *testing.T) {
 func TestAClientIsEndedForWhatItsOwnSocketHoldsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &socket{full: make(chan struct{})}
-		stream, ended, leave := serve(t, s, Plain)
+		stream, ended, leave := serve(t, s, sse.Plain)
 		defer leave()
-		stream.send([]byte("x"), 0)
+		stream.send([]byte("x"))
 		time.Sleep(1500 * time.Millisecond)
 		most := 0
 		for range 1000 {
-			stream.send(make([]byte, 100), 0)
+			stream.send(make([]byte, 100))
 			most = max(most, len(stream.waiting))
 		}
 		if most > 10 || stream.waiting != nil {
 			t.Errorf("%d frames of 100 bytes waited, %d wait; only 1000 bytes may", most, len(stream.waiting))
 		}
 		close(s.full)
-		if reason := <-ended; reason != Pending {
+		if reason := <-ended; reason != metrics.Pending {
 			t.Errorf("ended as %v", reason)
 		}
 	})
@@ -184,24 +186,24 @@ func TestAClientIsEndedForWhatItsOwnSocketHoldsUp(t *testing.T) {
 func TestWhatWaitsForTheCPUEndsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &socket{full: make(chan struct{})}
-		stream, ended, leave := serve(t, s, Plain)
-		stream.send([]byte("x"), 0)
+		stream, ended, leave := serve(t, s, sse.Plain)
+		stream.send([]byte("x"))
 		synctest.Wait()
 		time.Sleep(patience / 2) // a write that is under way, as on a machine with too much to do
 		for range 1000 {
-			stream.send(make([]byte, 100), 0)
+			stream.send(make([]byte, 100))
 		}
 		close(s.full)
 		synctest.Wait()
 		for range 1000 { // none under way
-			stream.send(make([]byte, 100), 0)
+			stream.send(make([]byte, 100))
 		}
 		synctest.Wait()
 		if got := len(s.String()); got != 1+2000*100 {
 			t.Errorf("%d bytes arrived", got)
 		}
 		leave()
-		if reason := <-ended; reason != Left {
+		if reason := <-ended; reason != metrics.Left {
 			t.Errorf("ended as %v", reason)
 		}
 	})
@@ -210,13 +212,13 @@ func TestWhatWaitsForTheCPUEndsNobody(t *testing.T) {
 func TestAnEndedStreamWritesWhatWaitsAndNothingAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &socket{}
-		stream, ended, leave := serve(t, s, Plain)
+		stream, ended, leave := serve(t, s, sse.Plain)
 		defer leave()
-		stream.send([]byte("before"), 0)
-		stream.End(Closing)
-		stream.End(Stalled)
-		stream.send([]byte("after"), 0)
-		if reason := <-ended; reason != Closing || s.String() != "before" {
+		stream.send([]byte("before"))
+		stream.End(metrics.Closing)
+		stream.End(metrics.Stalled)
+		stream.send([]byte("after"))
+		if reason := <-ended; reason != metrics.Closing || s.String() != "before" {
 			t.Errorf("ended as %v after %q", reason, s.String())
 		}
 	})
@@ -235,7 +237,7 @@ func TestStreamsAreEndedOneByOneAndWithinTheTime(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ending, engine := NewEnding(c.drain), engine()
 			for range c.streams {
-				ending.Add(newHandlerStream(&socket{}, &socket{}, Plain, engine))
+				ending.Add(newHandlerStream(&socket{}, &socket{}, &http.Request{}, sse.Plain, engine))
 			}
 			began, most := time.Now(), 0
 			for ending.ended < c.streams {
@@ -260,67 +262,31 @@ func TestStreamsAreEndedOneByOneAndWithinTheTime(t *testing.T) {
 }
 
 func TestAStreamThatIsAheadGetsWhatComesAfterItsPosition(t *testing.T) {
-	audiences := NewAudiences()
-	news, own := stream.MustTopic("news"), stream.MustTopic("$server")
-	a := audiences.Of(Plain, stream.Select(news, own))
-	ahead := newHandlerStream(&socket{}, &socket{}, Plain, engine())
+	audiences := NewAudiences(engine())
+	news := stream.MustTopic("news")
+	a := audiences.Of(sse.Plain, stream.Select(news))
+	ahead := newHandlerStream(&socket{}, &socket{}, &http.Request{}, sse.Plain, engine())
 	a.Join(ahead, nil, true, stream.ID{Ms: 5, Seq: 2})
 	for _, e := range []stream.Event{
 		{ID: stream.ID{Ms: 5, Seq: 1}, Topic: news, Data: "before"},
-		{ID: stream.ID{Ms: 9}, Topic: own, Data: "no place in the log"}, // and so says nothing of how far the others are
 		{ID: stream.ID{Ms: 5, Seq: 2}, Topic: news, Data: "the last that it has"},
 		{ID: stream.ID{Ms: 5, Seq: 3}, Topic: news, Data: "after"},
-		{ID: stream.ID{Ms: 10}, Topic: own, Data: "now"},
 	} {
 		audiences.Send(&Frame{Event: e})
 	}
 	got := string(bytes.Join(ahead.waiting, nil))
-	if want := "id: 5-3\ndata: after\n\ndata: now\n\n"; got != want {
+	if want := "id: 5-3\ndata: after\n\n"; got != want {
 		t.Errorf("it got %q, want %q", got, want)
-	}
-}
-
-func TestAboveFiveASecondThereIsOneLine(t *testing.T) {
-	var log bytes.Buffer
-	golog.SetOutput(&log)
-	defer golog.SetOutput(io.Discard)
-	synctest.Test(t, func(t *testing.T) {
-		tally := NewTally(metrics.New())
-		for i := range 3 {
-			tally.Joined(i + 1)
-		}
-		time.Sleep(2 * time.Second)
-		for i := range 100 {
-			tally.Joined(4 + i)
-			tally.TurnedAway(103)
-		}
-		for i := range 40 {
-			tally.Left(Left, 102-i)
-		}
-		time.Sleep(2 * time.Second)
-		tally.Left(Stalled, 62)
-		time.Sleep(2 * time.Second)
-	})
-	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	want := []string{"added. 1 ", "added. 2 ", "added. 3 ", "added. 4 ", "added. 5 ", "added. 6 ", "added. 7 ", "added. 8 ",
-		"95 clients added, 40 removed. 63 registered clients", "100 clients turned away: all 103 streams", "Removed client (stalled). 62"}
-	if len(lines) != len(want) {
-		t.Fatalf("%d lines, want %d:\n%s", len(lines), len(want), log.String())
-	}
-	for i, line := range lines {
-		if !strings.Contains(line, want[i]) {
-			t.Errorf("line %d is %q, want … %q …", i, line, want[i])
-		}
 	}
 }
 
 func TestAFrameIsEncodedAtMostOnceForEachForm(t *testing.T) {
 	f := &Frame{Event: stream.Event{ID: stream.ID{Ms: 1, Seq: 2}, Topic: stream.MustTopic("a"), Data: "x"}}
-	if f.encoded[Envelope] != nil || f.encoded[Plain] != nil {
+	if f.encoded[sse.Envelope] != nil || f.encoded[sse.Plain] != nil {
 		t.Error("encoded though nobody reads it")
 	}
-	plain, envelope := f.Bytes(Plain), f.Bytes(Envelope)
-	if &plain[0] != &f.Bytes(Plain)[0] || &envelope[0] != &f.Bytes(Envelope)[0] {
+	plain, envelope := f.Bytes(sse.Plain), f.Bytes(sse.Envelope)
+	if &plain[0] != &f.Bytes(sse.Plain)[0] || &envelope[0] != &f.Bytes(sse.Envelope)[0] {
 		t.Error("encoded again")
 	}
 	if want := "id: 1-2\ndata: x\n\n"; string(plain) != want {

@@ -1,6 +1,10 @@
 package delivery
 
-import "time"
+import (
+	"time"
+
+	"iris-broadcast/internal/metrics"
+)
 
 // Ending ends streams one after the other, so that their clients do not all come back in one instant: a thousand a second,
 // faster where the time would not do. Its zero value ends nothing.
@@ -34,7 +38,7 @@ func (e *Ending) End(now time.Time) (over bool) {
 	share := float64(elapsed) / (0.8 * float64(e.drain))
 	due := max(int(elapsed/time.Millisecond), int(share*float64(len(e.streams))))
 	for ; e.ended < min(due, len(e.streams)); e.ended++ {
-		e.streams[e.ended].End(Closing)
+		e.streams[e.ended].End(metrics.Closing)
 	}
 	return elapsed >= e.drain
 }

@@ -2,7 +2,11 @@
 
 package delivery
 
-import "net/http"
+import (
+	"net/http"
+
+	"iris-broadcast/internal/sse"
+)
 
 // On this system each stream is served by its handler: the types below have no values.
 type (
@@ -12,8 +16,7 @@ type (
 
 func newWriters(*Engine) []*writer { return nil }
 
-func (*Engine) takeOver(http.ResponseWriter, *http.Request, Form) Stream { return nil }
+func (*Engine) takeOver(http.ResponseWriter, *http.Request, sse.Form) Stream { return nil }
 
-func (*writer) tell(message) {}
-func (*writer) flush()       {}
-func (*writer) close()       {}
+func (*writer) post(...message) bool { return false }
+func (*writer) close()               {}

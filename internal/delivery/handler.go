@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"iris-broadcast/internal/metrics"
+	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
 )
 
@@ -17,39 +18,40 @@ type handlerStream struct {
 	// Set by newHandlerStream, then read-only.
 	w       io.Writer
 	rc      *http.ResponseController
-	form    Form
+	ctx     context.Context // the request's
+	form    sse.Form
 	limits  Limits
 	metrics *metrics.Metrics
 	load    *load
 	ready   chan struct{} // holds a token when there is something for Serve to do
 
-	failed Reason // why the socket takes nothing more; the handler's alone
+	failed metrics.Reason // why the socket takes nothing more; the handler's alone
 
 	mu      sync.Mutex
 	waiting [][]byte  // frames to be written
 	oldest  uint64    // of waiting: its Unix time in milliseconds, or 0
 	pending int       // bytes that the socket has not taken: of waiting, and of what is being written
 	since   time.Time // since when Serve is busy with what it took, or zero
-	end     Reason
+	end     metrics.Reason
 }
 
 // newHandlerStream is a stream that writes to w, and flushes and sets deadlines on the server's own writer below it: a
 // framework's may do neither.
-func newHandlerStream(w io.Writer, naive http.ResponseWriter, form Form, e *Engine) *handlerStream {
+func newHandlerStream(w io.Writer, naive http.ResponseWriter, r *http.Request, form sse.Form, e *Engine) *handlerStream {
 	return &handlerStream{
-		w: w, rc: http.NewResponseController(naive), form: form,
+		w: w, rc: http.NewResponseController(naive), ctx: r.Context(), form: form,
 		limits: e.limits, metrics: e.metrics, load: &e.load, ready: make(chan struct{}, 1)}
 }
 
 // start implements Stream.
-func (s *handlerStream) start(missed [][]byte) {
+func (s *handlerStream) start(_ []outbox, missed [][]byte) {
 	for _, frame := range missed {
-		s.send(frame, 0)
+		s.send(frame)
 	}
 }
 
-// tell implements Stream.
-func (s *handlerStream) tell(frame []byte) { s.send(frame, 0) }
+// send implements Stream.
+func (s *handlerStream) send(frame []byte) { s.queue(frame, 0) }
 
 // enter implements Stream.
 func (s *handlerStream) enter(a *Audience) { a.served[s] = true }
@@ -57,13 +59,13 @@ func (s *handlerStream) enter(a *Audience) { a.served[s] = true }
 // leave implements Stream.
 func (s *handlerStream) leave(a *Audience) { delete(a.served, s) }
 
-// send queues a frame that was logged at that Unix time in milliseconds, or 0 if nobody waits for it. A client for which more than
-// MaxPending waits is ended if its own socket is what holds it up: if Serve has been busy for over a second with what it
-// took. What waits for its turn on a busy machine ends nobody.
-func (s *handlerStream) send(frame []byte, at uint64) {
+// queue queues a frame that was logged at that Unix time in milliseconds, or 0. A client with more than MaxPending waiting
+// is ended if its own socket is the cause: if Serve has been busy with its last batch for over a second. What merely waits
+// for its turn on a busy machine ends nobody.
+func (s *handlerStream) queue(frame []byte, at uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.end != Open {
+	if s.end != metrics.Open {
 		return
 	}
 	if s.oldest == 0 {
@@ -72,7 +74,7 @@ func (s *handlerStream) send(frame []byte, at uint64) {
 	s.waiting = append(s.waiting, frame)
 	s.count(len(frame))
 	if s.pending > s.limits.MaxPending && !s.since.IsZero() && time.Since(s.since) > patience {
-		s.end, s.waiting = Pending, nil
+		s.end, s.waiting = metrics.Pending, nil
 	}
 	s.wake()
 }
@@ -85,10 +87,10 @@ func (s *handlerStream) count(bytes int) {
 }
 
 // End implements Stream.
-func (s *handlerStream) End(reason Reason) {
+func (s *handlerStream) End(reason metrics.Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.end == Open {
+	if s.end == metrics.Open {
 		s.end = reason
 		s.wake()
 	}
@@ -105,9 +107,9 @@ func (s *handlerStream) wake() {
 }
 
 // Serve implements Stream. It returns when the stream has ended.
-func (s *handlerStream) Serve(ctx context.Context, left func(Reason)) {
+func (s *handlerStream) Serve(left func(metrics.Reason)) {
 	s.load.streams.Add(1)
-	reason := s.serve(ctx)
+	reason := s.serve()
 	s.mu.Lock()
 	s.count(-s.pending)
 	s.end = reason
@@ -116,28 +118,27 @@ func (s *handlerStream) Serve(ctx context.Context, left func(Reason)) {
 	left(reason)
 }
 
-// serve writes what is sent, all that waits at once, and heartbeats, until ctx ends, the client cannot be written to, or
-// End.
-func (s *handlerStream) serve(ctx context.Context) Reason {
+// serve writes what is sent, everything that waits at once, and heartbeats, until the request ends, a write fails, or End.
+func (s *handlerStream) serve() metrics.Reason {
 	quiet := time.NewTimer(s.limits.Heartbeat)
 	defer quiet.Stop()
 	for {
 		select {
-		case <-ctx.Done():
-			return Left
+		case <-s.ctx.Done():
+			return metrics.Left
 		case <-quiet.C:
 			s.busy(time.Now())
-			if reason := s.Write(heartbeat[s.form]); reason != Open {
+			if reason := s.Write(heartbeat[s.form]); reason != metrics.Open {
 				return reason
 			}
 			s.busy(time.Time{})
 		case <-s.ready:
 			frames, oldest, end := s.take()
-			if reason := s.writeAll(frames); reason != Open {
+			if reason := s.writeAll(frames); reason != metrics.Open {
 				return reason
 			}
 			s.metrics.Since(oldest, time.Now())
-			if end != Open {
+			if end != metrics.Open {
 				return end
 			}
 		}
@@ -145,7 +146,7 @@ func (s *handlerStream) serve(ctx context.Context) Reason {
 	}
 }
 
-func (s *handlerStream) take() (frames [][]byte, oldest uint64, end Reason) {
+func (s *handlerStream) take() (frames [][]byte, oldest uint64, end metrics.Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	frames, s.waiting = s.waiting, nil
@@ -157,7 +158,7 @@ func (s *handlerStream) take() (frames [][]byte, oldest uint64, end Reason) {
 var buffers = sync.Pool{New: func() any { return new([writeSize]byte) }}
 
 // writeAll joins frames, so that they take one write and one flush, or as few as fit.
-func (s *handlerStream) writeAll(frames [][]byte) Reason {
+func (s *handlerStream) writeAll(frames [][]byte) metrics.Reason {
 	defer s.busy(time.Time{})
 	s.metrics.Deliveries.Add(float64(len(frames)))
 	s.metrics.Batch.Observe(float64(len(frames)))
@@ -171,7 +172,7 @@ func (s *handlerStream) writeAll(frames [][]byte) Reason {
 			if len(batch) < writeSize {
 				continue
 			}
-			if reason := s.writeBatch(batch); reason != Open {
+			if reason := s.writeBatch(batch); reason != metrics.Open {
 				return reason
 			}
 			batch = batch[:0]
@@ -180,14 +181,14 @@ func (s *handlerStream) writeAll(frames [][]byte) Reason {
 	return s.writeBatch(batch)
 }
 
-func (s *handlerStream) writeBatch(batch []byte) Reason {
+func (s *handlerStream) writeBatch(batch []byte) metrics.Reason {
 	reason := s.Write(batch)
 	s.metrics.Bytes.Add(float64(len(batch)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count(-len(batch))
-	if s.end == Pending {
-		return Pending
+	if s.end == metrics.Pending {
+		return metrics.Pending
 	}
 	return reason
 }
@@ -199,11 +200,11 @@ func (s *handlerStream) busy(since time.Time) {
 	s.since = since
 }
 
-// Write implements Stream: it writes p and flushes it, in parts that each have Limits.Stall to be taken by the socket. The deadline is cleared afterwards: on HTTP/2 one that passes while the stream is quiet would
-// reset it.
-func (s *handlerStream) Write(p []byte) Reason {
+// Write implements Stream: it writes p and flushes it, in parts that each have Limits.Stall. The deadline is cleared
+// afterwards: on HTTP/2 one that passes while the stream is quiet would reset it.
+func (s *handlerStream) Write(p []byte) metrics.Reason {
 	defer s.rc.SetWriteDeadline(time.Time{})
-	for len(p) > 0 && s.failed == Open {
+	for len(p) > 0 && s.failed == metrics.Open {
 		part := p[:min(len(p), writeSize)]
 		p = p[len(part):]
 		began := time.Now()
@@ -215,15 +216,15 @@ func (s *handlerStream) Write(p []byte) Reason {
 		switch {
 		case err == nil:
 		case time.Since(began) >= s.limits.Stall:
-			s.failed = Stalled
+			s.failed = metrics.Stalled
 		default:
-			s.failed = Left
+			s.failed = metrics.Left
 		}
 	}
 	return s.failed
 }
 
-// WriteEvents implements Stream.
-func (s *handlerStream) WriteEvents(events []stream.Event) Reason {
-	return writeEvents(s, events, s.form, s.metrics)
+// WritePage implements Stream.
+func (s *handlerStream) WritePage(since string, page stream.Page) metrics.Reason {
+	return writePage(s, since, page, s.form, s.metrics)
 }

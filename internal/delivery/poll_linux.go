@@ -1,11 +1,15 @@
 package delivery
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
+
+	"iris-broadcast/internal/metrics"
 )
 
-// poll waits until something happens to a connection, and has the writer look at it, until the writer has ended. It sleeps as a
-// goroutine that waits for a socket does: Go's own poller wakes it when epoll has something.
+// poll waits until something happens to a connection, and has the writer look at it, until the writer has ended. It sleeps
+// as a goroutine that waits for a socket does: Go's own poller wakes it when epoll has something.
 func (w *writer) poll() {
 	raw, err := w.epoll.SyscallConn()
 	if err != nil {
@@ -35,7 +39,7 @@ func (w *writer) poll() {
 func (w *writer) watch(c *conn, op int, events uint32) {
 	event := unix.EpollEvent{Events: events, Fd: int32(c.fd), Pad: c.stamp}
 	if unix.EpollCtl(w.epfd, op, c.fd, &event) != nil {
-		w.release(c, Left)
+		w.release(c, metrics.Left)
 	}
 }
 
@@ -51,11 +55,26 @@ func (w *writer) look(events []unix.EpollEvent) {
 			w.drain(c)
 		}
 		gone := e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
-		if c.state != released && (gone || e.Events&unix.EPOLLIN != 0 && w.readAway(c)) {
-			w.readAway(c)
-			w.release(c, Left)
+		if c.state != released && (gone || e.Events&unix.EPOLLIN != 0 && w.discard(c)) {
+			w.discard(c)
+			w.release(c, metrics.Left)
 		}
 	}
+}
+
+// tick sends heartbeats, ends the connections that accept too little, and closes those that have hung up.
+func (w *writer) tick(now time.Time) {
+	w.ticks++
+	w.wheel.turn(w.ticks, func(c *conn) {
+		if c.state == live && w.ticks-c.spoke >= c.quiet && c.aside == nil {
+			w.write(c, heartbeat[c.form])
+		}
+		if c.state == live {
+			w.wheel.add(c, c.spoke+c.quiet, w.ticks)
+		}
+	})
+	w.judge(now)
+	w.releaseLingering(now)
 }
 
 // wheel holds each connection in the slot of the tick at which to look whether it was silent for too long. A write only

@@ -3,6 +3,7 @@ package delivery
 import (
 	"slices"
 
+	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
 )
 
@@ -23,7 +24,7 @@ func NewRecent(position stream.ID, bytes int) Recent {
 
 // Add adds the newest frame, and lets go of the oldest that are over.
 func (r *Recent) Add(f *Frame) {
-	f.size = 512 + len(f.Data) + len(f.encoded[Plain]) + len(f.encoded[Envelope])
+	f.size = 512 + len(f.Data) + len(f.encoded[sse.Plain]) + len(f.encoded[sse.Envelope])
 	r.frames, r.newest = append(r.frames, f), f.ID
 	r.size += f.size
 	for r.size > r.most {

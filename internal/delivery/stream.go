@@ -1,85 +1,93 @@
 package delivery
 
 import (
-	"context"
+	"errors"
+	"net/http"
 	"time"
 
 	"iris-broadcast/internal/metrics"
+	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
 )
 
 const (
-	writeSize = 32 << 10    // bytes of one blocking write at most; each has its own deadline, so that slow progress is progress
+	writeSize = 32 << 10    // bytes of one blocking write at most; each has its own deadline, so slow progress is progress
 	patience  = time.Second // how long a socket must be full before what waits behind it counts against the client
 )
 
-// Limits are the bounds of one client's stream.
+// Limits bound the streams of an Engine.
 type Limits struct {
-	MaxPending int           // bytes that may wait behind the client's own full socket
-	Stall      time.Duration // the longest that the socket may take nothing
-	Heartbeat  time.Duration // after which silence the stream says something
+	MaxStreams int           // at once
+	MaxPending int           // bytes that may wait behind a client's own full socket
+	Stall      time.Duration // the longest a socket may accept nothing
+	Heartbeat  time.Duration // after this much silence a stream says something
 }
 
-// Reason is why a stream ended.
-type Reason int
+// ErrFull says that all of Limits.MaxStreams are taken. TurnedAway is the answer.
+var ErrFull = errors.New("delivery: all streams are taken")
 
-// The reasons.
-const (
-	Open    Reason = iota // it has not
-	Left                  // the client went away
-	Stalled               // the client's socket took nothing for Limits.Stall
-	Pending               // more than Limits.MaxPending waited behind the client's full socket
-	Closing               // the server is closing
-)
+// Reading is what a request asks to read: which topics, from where on, in which form.
+type Reading struct {
+	Topics stream.Selection
+	Start  stream.Start
+	Form   sse.Form
+}
 
-// String names the reason.
-func (r Reason) String() string {
-	return [...]string{"open", "left", "stalled", "pending", "closing"}[r]
+// SetHeader sets the header fields of an event stream.
+func SetHeader(h http.Header) {
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-store, no-transform")
+	h.Set("X-Accel-Buffering", "no") // nginx: do not buffer
 }
 
 // Stream is one client's connection, made by Engine.Open. Its life has two parts. First its handler writes to it: Write,
-// WriteEvents. Then it joins an Audience, its handler calls Serve, and what the audience is told reaches it in order.
+// WritePage. Then it joins an Audience, its handler calls Serve, and what the audience is sent reaches it in order.
 type Stream interface {
-	// Write writes p, all of it before what is written next, and may wait for the client to take it. Once it has failed
-	// it does nothing but say so.
-	Write(p []byte) Reason
+	// Write writes p before anything that is written next, and may wait for the client. Once a write has failed, later
+	// ones do nothing but return the same reason.
+	Write(p []byte) metrics.Reason
 
-	// WriteEvents writes events that nobody else needs in this form: those that a client missed.
-	WriteEvents(events []stream.Event) Reason
+	// WritePage writes what this client missed after since: the gap, if there is one, and the events, which no other client
+	// needs in this form.
+	WritePage(since string, page stream.Page) metrics.Reason
 
-	// Serve is for a stream that has joined its audience. It has left called once, when the stream has ended: because the
-	// client has gone or cannot keep up, ctx ended, or End. It may return before that, or not.
-	Serve(ctx context.Context, left func(Reason))
+	// Serve serves a stream that has joined its audience. It calls left once, when the stream has ended: because the
+	// client has gone or cannot keep up, or by End. It may return before that, or not.
+	Serve(left func(metrics.Reason))
 
 	// Close ends a stream that is not served, after what was written to it.
 	Close()
 
-	// End ends the stream after what was sent to it before, and does not wait. Only the first reason counts. It is for
-	// the goroutine that owns the audiences alone.
-	End(reason Reason)
+	// End ends the stream after what was sent to it before, and does not wait. Only the first reason counts. Only the
+	// goroutine that owns the audiences may call it.
+	End(reason metrics.Reason)
 
-	// start is the first that comes from Audience.Join: what the stream missed.
-	start(missed [][]byte)
+	// start is called by Audience.Join with what the stream missed. What follows for it goes into one of the outboxes.
+	start(outboxes []outbox, missed [][]byte)
 
-	// tell sends something to this stream alone, before it enters an audience.
-	tell(frame []byte)
+	// send sends a frame to this stream alone, before it enters an audience.
+	send(frame []byte)
 
-	// enter has the stream get what the audience is sent from now on; leave ends that.
+	// enter makes the stream part of an audience; leave ends that.
 	enter(a *Audience)
 	leave(a *Audience)
 }
 
-// writeEvents is how every Stream writes events.
-func writeEvents(s Stream, events []stream.Event, form Form, m *metrics.Metrics) Reason {
+// writePage is how every Stream writes a page.
+func writePage(s Stream, since string, page stream.Page, form sse.Form, m *metrics.Metrics) metrics.Reason {
 	var encoded []byte
-	for _, e := range events {
+	if page.Gap != nil {
+		m.Gaps.Inc()
+		encoded = appendGap(encoded, since, *page.Gap, page.Begin())
+	}
+	for _, e := range page.Events {
 		if encoded = Encode(encoded, e, form); len(encoded) >= writeSize {
 			m.Bytes.Add(float64(len(encoded)))
 			s.Write(encoded)
 			encoded = encoded[:0]
 		}
 	}
-	m.Deliveries.Add(float64(len(events)))
+	m.Deliveries.Add(float64(len(page.Events)))
 	m.Bytes.Add(float64(len(encoded)))
 	return s.Write(encoded)
 }

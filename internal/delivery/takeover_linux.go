@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,6 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"iris-broadcast/internal/metrics"
+	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
 )
 
@@ -18,11 +19,11 @@ import (
 type arrival struct {
 	net     net.Conn
 	waiting []byte // to be written before anything else
-	failed  Reason
+	failed  metrics.Reason
 }
 
 // takeOver takes the connection from the HTTP server, or returns nil if that is not possible.
-func (e *Engine) takeOver(w http.ResponseWriter, r *http.Request, form Form) Stream {
+func (e *Engine) takeOver(w http.ResponseWriter, r *http.Request, form sse.Form) Stream {
 	hijacker, ok := w.(http.Hijacker)
 	if !ok {
 		return nil
@@ -33,8 +34,8 @@ func (e *Engine) takeOver(w http.ResponseWriter, r *http.Request, form Form) Str
 	}
 	head := responseHead(r, w.Header())
 	c := &conn{form: form, writer: e.idlest(), fd: -1, arrival: &arrival{net: taken, waiting: head}}
-	if c.fd, err = ownDescriptor(taken, e.limits); err != nil {
-		c.arrival.failed = Left
+	if c.fd, err = ownDescriptor(taken); err != nil {
+		c.arrival.failed = metrics.Left
 	}
 	return c
 }
@@ -44,7 +45,7 @@ func (e *Engine) takeOver(w http.ResponseWriter, r *http.Request, form Form) Str
 func responseHead(r *http.Request, header http.Header) []byte {
 	header.Set("Connection", "close")
 	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	head := bytesWriter(fmt.Appendf(nil, "HTTP/1.%d 200 OK\r\n", r.ProtoMinor))
+	head := bytesWriter(fmt.Appendf(nil, "HTTP/1.%d 200 OK\r\n", min(r.ProtoMinor, 1)))
 	header.Write(&head)
 	return append(head, "\r\n"...)
 }
@@ -56,14 +57,9 @@ func (b *bytesWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// vanished is when a client of which nothing comes any more is given up.
-const vanished = 45 * time.Second
-
-// ownDescriptor is a second descriptor of the same socket, for a writer: Go's own comes with more memory than a stream needs.
-// The socket is non-blocking already. If the client's packets vanish, the system gives up 45 s after the last that came,
-// since a heartbeat asks for another one (TCP_USER_TIMEOUT, RFC 5482); later if Stall is longer, because a client that
-// acknowledges and takes nothing counts there too.
-func ownDescriptor(c net.Conn, limits Limits) (int, error) {
+// ownDescriptor is a second descriptor of the same socket, for a writer: Go's own comes with more memory than a
+// stream needs. The socket is non-blocking already.
+func ownDescriptor(c net.Conn) (int, error) {
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {
 		return -1, fmt.Errorf("delivery: a %T is no TCP connection", c)
@@ -73,12 +69,7 @@ func ownDescriptor(c net.Conn, limits Limits) (int, error) {
 		return -1, err
 	}
 	fd := -1
-	timeout := max(vanished-limits.Heartbeat, limits.Stall+5*time.Second)
-	controlled := raw.Control(func(original uintptr) {
-		if fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0); err == nil {
-			unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(timeout.Milliseconds()))
-		}
-	})
+	controlled := raw.Control(func(original uintptr) { fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0) })
 	if controlled != nil {
 		return -1, controlled
 	}
@@ -86,9 +77,9 @@ func ownDescriptor(c net.Conn, limits Limits) (int, error) {
 }
 
 // Write implements Stream. What is small waits for the rest, so that it all goes out at once.
-func (c *conn) Write(p []byte) Reason {
+func (c *conn) Write(p []byte) metrics.Reason {
 	a := c.arrival
-	if a.failed != Open {
+	if a.failed != metrics.Open {
 		return a.failed
 	}
 	if a.waiting = append(a.waiting, p...); len(a.waiting) > writeSize {
@@ -98,55 +89,54 @@ func (c *conn) Write(p []byte) Reason {
 }
 
 // writeOut writes what waits in parts that each have stall to be taken by the socket.
-func (a *arrival) writeOut(stall time.Duration) Reason {
+func (a *arrival) writeOut(stall time.Duration) metrics.Reason {
 	for len(a.waiting) > 0 {
 		began := time.Now()
 		a.net.SetWriteDeadline(began.Add(stall))
 		n, err := a.net.Write(a.waiting[:min(len(a.waiting), writeSize)])
 		if a.waiting = a.waiting[n:]; err != nil && time.Since(began) >= stall {
-			return Stalled
+			return metrics.Stalled
 		} else if err != nil {
-			return Left
+			return metrics.Left
 		}
 	}
 	a.waiting = nil
-	return Open
+	return metrics.Open
 }
 
-// WriteEvents implements Stream.
-func (c *conn) WriteEvents(events []stream.Event) Reason {
-	return writeEvents(c, events, c.form, c.writer.metrics)
+// WritePage implements Stream.
+func (c *conn) WritePage(since string, page stream.Page) metrics.Reason {
+	return writePage(c, since, page, c.form, c.writer.metrics)
 }
 
 // start implements Stream. From here on the connection is the writer's.
-func (c *conn) start(missed [][]byte) {
-	c.writer.tell(message{kind: kindStart, conn: c, frames: slices.Insert(missed, 0, c.arrival.waiting)})
+func (c *conn) start(outboxes []outbox, missed [][]byte) {
+	c.out = &outboxes[c.writer.index]
+	c.out.add(message{kind: kindStart, conn: c, frames: slices.Insert(missed, 0, c.arrival.waiting)})
 }
 
-// tell implements Stream.
-func (c *conn) tell(frame []byte) {
-	c.writer.tell(message{kind: kindAlone, conn: c, frames: [][]byte{frame}})
-}
+// send implements Stream.
+func (c *conn) send(frame []byte) { c.out.add(message{kind: kindAlone, conn: c, frame: frame}) }
 
 // enter implements Stream.
 func (c *conn) enter(a *Audience) {
-	share := a.share(c.writer)
+	share := a.share(c.out)
 	share.members++
-	c.writer.tell(message{kind: kindJoin, conn: c, share: share})
+	c.out.add(message{kind: kindJoin, conn: c, share: share})
 }
 
 // leave implements Stream.
-func (c *conn) leave(a *Audience) { a.share(c.writer).members-- }
+func (c *conn) leave(a *Audience) { a.share(c.out).members-- }
 
 // End implements Stream.
-func (c *conn) End(reason Reason) { c.writer.tell(message{kind: kindEnd, conn: c, reason: reason}) }
+func (c *conn) End(reason metrics.Reason) { c.out.add(message{kind: kindEnd, conn: c, reason: reason}) }
 
 // Serve implements Stream. It returns at once; left is called by a goroutine of its own.
-func (c *conn) Serve(_ context.Context, left func(Reason)) {
+func (c *conn) Serve(left func(metrics.Reason)) {
 	c.arrival.net.Close()
 	c.arrival = nil
 	if !c.writer.post(message{kind: kindServe, conn: c, left: left}) {
-		left(Closing)
+		left(metrics.Closing)
 	}
 }
 
@@ -154,11 +144,11 @@ func (c *conn) Serve(_ context.Context, left func(Reason)) {
 func (c *conn) Close() {
 	a := c.arrival
 	defer a.net.Close()
-	if a.failed == Open && c.writer.post(
-		message{kind: kindStart, conn: c, frames: [][]byte{a.waiting}}, message{kind: kindEnd, conn: c, reason: Closing}) {
+	if a.failed == metrics.Open && c.writer.post(
+		message{kind: kindStart, conn: c, frames: [][]byte{a.waiting}}, message{kind: kindEnd, conn: c, reason: metrics.Closing}) {
 		return
 	}
-	if a.failed == Open {
+	if a.failed == metrics.Open {
 		a.writeOut(c.writer.limits.Stall) // the writer has ended
 	}
 	c.writer.held.Add(-1)

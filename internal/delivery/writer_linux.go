@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/kataras/golog"
 	"golang.org/x/sys/unix"
@@ -14,15 +15,16 @@ import (
 )
 
 const (
-	passBytes  = 128 << 10              // of frames that are written in one pass, about
-	lingerTime = 500 * time.Millisecond // how long a client may take to end its side
+	passBytes = 128 << 10 // of frames written in one pass, about
+	soon      = 8         // frames written alone, one after the other, after which nobody is taken to wait for the CPU
 )
 
-// writer owns a part of all connections: nobody else touches them. It works in passes: it takes everything that waits and
-// gives each connection its bytes in one write; what comes meanwhile goes out in the next. So batches grow by themselves
-// under load, and a lone event waits for nothing.
+// writer owns some of the connections: nothing else touches them. It works in passes: it takes everything that waits and
+// gives each connection its bytes in one write; what arrives meanwhile goes out in the next pass. So batches grow by
+// themselves under load, and a lone event waits for nothing.
 type writer struct {
 	// Set by newWriter, then read-only.
+	index   int // of Engine.writers
 	limits  Limits
 	metrics *metrics.Metrics
 	load    *load
@@ -31,26 +33,25 @@ type writer struct {
 	period  time.Duration // of a tick
 	wake    chan struct{} // holds a token when there is something in inbox
 	events  chan []unix.EpollEvent
-	seen    chan struct{} // the writer has done with what came from events
+	seen    chan struct{} // the writer has handled what came from events
 	done    chan struct{} // closed when the writer has ended
 
-	held   atomic.Int64 // how many connections it has or will have
-	outbox []message    // told, but not flushed; of the goroutine that owns the audiences
+	held atomic.Int64 // connections that it has or will have
 
 	mu     sync.Mutex
 	inbox  []message
-	closed bool // takes nothing more
+	closed bool // accepts nothing more
 
 	// Owned by run.
 	spare     []message
 	conns     []*conn  // by descriptor
 	dirty     []*share // those with a batch
-	batched   int      // bytes in them
-	oldest    uint64   // of what is in them: its Unix time in milliseconds, or 0
-	calm      int      // how many frames in a row have been written alone: publishers brought nothing meanwhile
+	batched   int      // bytes in their batches
+	oldest    uint64   // event of the batches: its Unix time in milliseconds, or 0
+	alone     int      // frames in a row that had a pass of their own
 	joined    []byte   // where a batch is joined, unless a slow connection still needs it
 	finishing []finishing
-	full      []*conn // whose socket takes nothing at the moment
+	full      []*conn // whose socket accepts nothing at the moment
 	lingering []linger
 	wheel     wheel
 	ticks     uint32
@@ -58,25 +59,13 @@ type writer struct {
 	scrap     [4096]byte
 }
 
-// finishing is a stream that ends with this pass.
-type finishing struct {
-	conn   *conn
-	reason Reason
-}
-
-// linger is a connection that has hung up, and until when its client may answer.
-type linger struct {
-	conn  *conn
-	until time.Time
-}
-
 // newWriters starts a writer for each CPU, or none where the system does not allow that.
 func newWriters(e *Engine) []*writer {
 	var writers []*writer
-	for range runtime.GOMAXPROCS(0) {
-		w, err := newWriter(e)
+	for i := range runtime.GOMAXPROCS(0) {
+		w, err := newWriter(e, i)
 		if err != nil {
-			golog.Warnf("Streams are served by a goroutine each: %v", err)
+			golog.Warnf("Each stream is served by a goroutine of its own: %v", err)
 			for _, w := range writers {
 				w.close()
 			}
@@ -87,7 +76,7 @@ func newWriters(e *Engine) []*writer {
 	return writers
 }
 
-func newWriter(e *Engine) (*writer, error) {
+func newWriter(e *Engine, index int) (*writer, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -96,6 +85,7 @@ func newWriter(e *Engine) (*writer, error) {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	w := &writer{
+		index:   index,
 		limits:  e.limits,
 		metrics: e.metrics,
 		load:    &e.load,
@@ -124,20 +114,7 @@ func (e *Engine) idlest() *writer {
 	return idlest
 }
 
-// tell queues a message for the next flush. It is for the goroutine that owns the audiences alone.
-func (w *writer) tell(m message) { w.outbox = append(w.outbox, m) }
-
-// flush posts what was told.
-func (w *writer) flush() {
-	if len(w.outbox) == 0 {
-		return
-	}
-	w.post(w.outbox...)
-	clear(w.outbox)
-	w.outbox = w.outbox[:0]
-}
-
-// post queues messages. It says whether the writer takes them.
+// post queues messages. It says whether the writer still accepts any.
 func (w *writer) post(messages ...message) bool {
 	bytes := 0
 	for i := range messages {
@@ -154,16 +131,7 @@ func (w *writer) post(messages ...message) bool {
 	return !w.closed
 }
 
-// close cuts all connections and ends the writer.
-func (w *writer) close() {
-	w.mu.Lock()
-	w.closed = true
-	w.mu.Unlock()
-	w.post()
-	<-w.done
-}
-
-// run is the writer.
+// run is the writer: each round is a pass.
 func (w *writer) run() {
 	tick := time.NewTicker(w.period)
 	defer tick.Stop()
@@ -176,9 +144,153 @@ func (w *writer) run() {
 		case now := <-tick.C:
 			w.tick(now)
 		}
-		if over := w.pass(); over {
+		w.mu.Lock()
+		messages, closed := w.inbox, w.closed
+		w.inbox = w.spare[:0]
+		w.mu.Unlock()
+		for i := range messages {
+			w.handle(&messages[i])
+			if w.batched > passBytes {
+				w.deliver()
+			}
+		}
+		w.deliver()
+		clear(messages)
+		if w.spare = messages; cap(messages) > 1<<14 {
+			w.spare = nil
+		}
+		if closed {
 			w.cut()
 			return
 		}
 	}
+}
+
+// handle does what a message says. A frame waits in its share's batch until deliver.
+func (w *writer) handle(m *message) {
+	switch m.kind {
+	case kindFrame:
+		s := m.share
+		if len(s.batch) == 0 {
+			w.dirty = append(w.dirty, s)
+		}
+		if w.oldest == 0 {
+			w.oldest = m.at
+		}
+		s.batch = append(s.batch, m.frame)
+		s.size += len(m.frame)
+		w.batched += len(m.frame)
+	case kindStart:
+		w.start(m.conn, m.frames)
+	case kindAlone:
+		w.load.queued.Add(-int64(len(m.frame)))
+		if m.conn.state == live {
+			w.write(m.conn, m.frame)
+		}
+	case kindJoin:
+		w.join(m.conn, m.share)
+	case kindServe:
+		m.conn.left = m.left
+		w.load.streams.Add(1)
+		w.reportLeft(m.conn)
+	case kindEnd:
+		w.finishing = append(w.finishing, finishing{m.conn, m.reason})
+	}
+}
+
+// deliver gives each connection of each share its bytes, and then ends the streams that are to end.
+func (w *writer) deliver() {
+	for i, s := range w.dirty {
+		batch, kept := w.concat(s.batch), false
+		if w.alone++; len(s.batch) > 1 {
+			w.alone = 0
+		}
+		for j := len(s.conns) - 1; j >= 0; j-- { // backwards: a released one is replaced by one that has had its turn
+			c := s.conns[j]
+			kept = !w.write(c, batch[c.from:]) && c.aside != nil || kept
+			c.from = 0
+		}
+		w.count(len(s.batch), len(batch), len(s.conns))
+		w.recycle(s.batch, kept)
+		clear(s.batch)
+		s.batch, s.size = s.batch[:0], 0
+		w.dirty[i] = nil
+	}
+	w.dirty = w.dirty[:0]
+	if w.batched > 0 {
+		w.metrics.Since(w.oldest, time.Now())
+		w.load.queued.Add(-int64(w.batched))
+		w.batched, w.oldest = 0, 0
+		w.load.better()
+	}
+	for _, f := range w.finishing {
+		w.finish(f.conn, f.reason)
+	}
+	clear(w.finishing)
+	w.finishing = w.finishing[:0]
+}
+
+// write writes p, now or when the socket has room. It says whether the socket accepted all of it at once.
+func (w *writer) write(c *conn, p []byte) bool {
+	if c.aside != nil {
+		w.setAside(c, p)
+		return false
+	}
+	c.spoke = w.ticks
+	n, err := send(c.fd, p, w.alone > soon)
+	switch {
+	case n == len(p):
+		return true
+	case err != nil && err != unix.EAGAIN:
+		w.release(c, metrics.Left)
+		return false
+	}
+	w.fill(c)
+	w.setAside(c, p[max(n, 0):])
+	return false
+}
+
+// send makes one write(2). A raw call is a tenth cheaper, since Go's scheduler does not hear of it, but leaves others less
+// of the CPU: under load publishers brought a third less beside it. The socket never blocks.
+func send(fd int, p []byte, raw bool) (n int, err error) {
+	for {
+		if raw {
+			r, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd),
+				uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+			if n, err = int(r), nil; errno != 0 {
+				n, err = -1, errno
+			}
+		} else {
+			n, err = unix.Write(fd, p)
+		}
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
+// concat joins frames, so that they need one write.
+func (w *writer) concat(frames [][]byte) []byte {
+	if len(frames) == 1 {
+		return frames[0]
+	}
+	w.joined = w.joined[:0]
+	for _, frame := range frames {
+		w.joined = append(w.joined, frame...)
+	}
+	return w.joined
+}
+
+// recycle says that what concat made of frames is no longer needed; or, if kept, only by a slow connection.
+func (w *writer) recycle(frames [][]byte, kept bool) {
+	if len(frames) > 1 && kept || cap(w.joined) > 4*passBytes {
+		w.joined = nil
+	}
+}
+
+// count adds a batch of so many events and bytes, written to so many connections, to the metrics.
+func (w *writer) count(events, bytes, conns int) {
+	w.metrics.Batch.Observe(float64(events))
+	w.metrics.Deliveries.Add(float64(events * conns))
+	w.metrics.Bytes.Add(float64(bytes * conns))
 }

@@ -1,4 +1,4 @@
-// Package demo is what speaks without being asked, so that a page has something to show.
+// Package demo publishes to the demo topics, so that a new page has something to show.
 package demo
 
 import (
@@ -11,24 +11,24 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// newest is how many events of a demo's topic are worth keeping.
+// newest is how many events of each demo topic are kept.
 const newest = 100
 
-// Ticker speaks on a topic at each whole period of the clock, while somebody listens.
+// Ticker publishes to a topic at each whole period of the clock while anyone is subscribed.
 type Ticker struct {
 	Topic  stream.Topic
 	Period time.Duration
-	Say    func(now time.Time) stream.Event // without its topic
+	Say    func(now time.Time) stream.Event // the event, without its topic
 }
 
-// Tickers are all that speak.
+// Tickers are all demos.
 var Tickers = []Ticker{
-	{stream.MustTopic("hello"), 2 * time.Second, hello},
-	{stream.MustTopic("time"), time.Second, clock},
-	{stream.MustTopic("ping"), 500 * time.Millisecond, ping},
+	{stream.Hello, 2 * time.Second, hello},
+	{stream.Time, time.Second, clock},
+	{stream.Ping, 500 * time.Millisecond, ping},
 }
 
-// Keep is how many events of each demo's topic are kept.
+// Keep says how many events of each demo topic are kept.
 func Keep() map[stream.Topic]int {
 	keep := map[stream.Topic]int{}
 	for _, ticker := range Tickers {
@@ -45,18 +45,18 @@ func hello(now time.Time) stream.Event {
 	}{now.Unix(), "Hello at " + now.Format(time.RFC1123)})}
 }
 
-// clock tells the time in words.
+// clock gives the time as a sentence.
 func clock(now time.Time) stream.Event {
 	return stream.Event{Data: "The time is " + now.Format(time.UnixDate)}
 }
 
-// ping is an event with a type, which a page hears with addEventListener("ping"): unix seconds.
+// ping is a typed event, for addEventListener("ping"); its data is unix seconds.
 func ping(now time.Time) stream.Event {
 	return stream.Event{Type: stream.MustType("ping"), Data: strconv.FormatInt(now.Unix(), 10)}
 }
 
-// Run ticks until ctx ends. listening says whether somebody would hear it.
-func (t Ticker) Run(ctx context.Context, log stream.Log, listening func(stream.Topic) bool) {
+// Run ticks until ctx ends. subscribed reports whether a topic has a subscriber.
+func (t Ticker) Run(ctx context.Context, log stream.Log, subscribed func(stream.Topic) bool) {
 	failing := false
 	for {
 		now := time.Now()
@@ -66,14 +66,14 @@ func (t Ticker) Run(ctx context.Context, log stream.Log, listening func(stream.T
 		case <-ctx.Done():
 			return
 		}
-		if !listening(t.Topic) {
+		if !subscribed(t.Topic) {
 			continue
 		}
 		event := t.Say(next)
 		event.Topic = t.Topic
 		_, err := log.Append(ctx, event)
 		if err != nil && !failing && ctx.Err() == nil {
-			golog.Errorf("The demo on %s: %v. It goes on trying", t.Topic, err)
+			golog.Errorf("Demo topic %s: %v; retrying", t.Topic, err)
 		}
 		failing = err != nil
 	}

@@ -41,7 +41,8 @@ func TestTickersSpeakAtWholePeriodsWhileSomebodyListens(t *testing.T) {
 			at := from.Truncate(ticker.Period)
 			for _, e := range page.Events {
 				at = at.Add(ticker.Period)
-				if got := e.Type.String() + " " + e.Data; got != want[ticker.Topic.String()](at) || !e.ID.Time().Equal(at) {
+				got := e.Type.String() + " " + e.Data
+				if got != want[ticker.Topic.String()](at) || !e.ID.Time().Equal(at) {
 					t.Errorf("%v at %v: %q at %v", ticker.Topic, at, got, e.ID.Time())
 				}
 			}

@@ -13,16 +13,27 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Reasons are why streams end: the client went away, took nothing for -stall, had more than -max-pending behind its full
-// socket, or the server is closing.
-var Reasons = []string{"left", "stalled", "pending", "closing"}
+// Reason is why a stream ended.
+type Reason int
 
-// Metrics are the figures of one server. They may be added to from anywhere.
+// The reasons.
+const (
+	Open    Reason = iota // it has not
+	Left                  // the client went away
+	Stalled               // the client's socket took nothing for -stall
+	Pending               // more than -max-pending waited behind the client's full socket
+	Closing               // the server is closing
+)
+
+// reasons are the reasons' names, as labels and in the log.
+var reasons = [...]string{Open: "open", Left: "left", Stalled: "stalled", Pending: "pending", Closing: "closing"}
+
+// String names the reason.
+func (r Reason) String() string { return reasons[r] }
+
+// Metrics are the figures of one server. They are safe for concurrent use.
 type Metrics struct {
-	Opened     prometheus.Counter     // streams that were registered
-	Ended      *prometheus.CounterVec // streams that have ended, by reason
-	TurnedAway prometheus.Counter     // clients for which there was no place
-	Gaps       prometheus.Counter     // gap events sent
+	Gaps prometheus.Counter // gap events sent
 
 	Events     prometheus.Counter   // told to the broker
 	Deliveries prometheus.Counter   // an event, written to one client
@@ -32,23 +43,28 @@ type Metrics struct {
 	Append     prometheus.Histogram // seconds that Log.Append took
 	Refused    prometheus.Counter   // appends that failed
 
+	opened     prometheus.Counter               // streams that were registered
+	ended      [len(reasons)]prometheus.Counter // streams that have ended, by reason
+	turnedAway prometheus.Counter               // clients for which there was no place
+	tally      tally
+
 	registry *prometheus.Registry
 }
 
 // New returns metrics that stand at zero.
 func New() *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry()}
+	m := &Metrics{registry: prometheus.NewRegistry(), tally: newTally()}
 	m.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	m.Opened = m.counter("broadcast_streams_opened_total", "Streams that began.")
-	m.Ended = prometheus.NewCounterVec(prometheus.CounterOpts{
+	m.opened = m.counter("broadcast_streams_opened_total", "Streams that began.")
+	ended := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "broadcast_streams_ended_total", Help: "Streams that ended, by reason."}, []string{"reason"})
-	m.registry.MustRegister(m.Ended)
-	for _, reason := range Reasons {
-		m.Ended.WithLabelValues(reason)
+	m.registry.MustRegister(ended)
+	for reason := Left; int(reason) < len(reasons); reason++ {
+		m.ended[reason] = ended.WithLabelValues(reason.String())
 	}
-	m.TurnedAway = m.counter("broadcast_streams_turned_away_total", "Clients for which all of -max-streams were taken.")
+	m.turnedAway = m.counter("broadcast_streams_turned_away_total", "Clients for which all of -max-streams were taken.")
 	m.Gaps = m.counter("broadcast_gaps_total", "Streams told that events they asked for are gone.")
 
 	m.Events = m.counter("broadcast_events_total", "Events that were appended to the log and came to this node.")

@@ -51,7 +51,7 @@ func NewWatch(m *Metrics) *Watch {
 // Status returns the Status at now. store is in bytes.
 func (w *Watch) Status(now time.Time, streams int, store float64) Status {
 	m := w.metrics
-	ended := func(reason string) int { return int(count(m.Ended.WithLabelValues(reason))) }
+	ended := func(reason Reason) int { return int(count(m.ended[reason])) }
 	last := *w
 	*w = Watch{metrics: m, at: now, events: count(m.Events), deliveries: count(m.Deliveries), bytes: count(m.Bytes),
 		delays: read(m.Delay).Histogram}
@@ -64,10 +64,10 @@ func (w *Watch) Status(now time.Time, streams int, store float64) Status {
 		DelayP50:   percentile(last.delays, w.delays, 0.5),
 		DelayP90:   percentile(last.delays, w.delays, 0.9),
 		DelayP99:   percentile(last.delays, w.delays, 0.99),
-		Left:       ended("left"),
-		Stalled:    ended("stalled"),
-		Pending:    ended("pending"),
-		TurnedAway: int(count(m.TurnedAway)),
+		Left:       ended(Left),
+		Stalled:    ended(Stalled),
+		Pending:    ended(Pending),
+		TurnedAway: int(count(m.turnedAway)),
 		Gaps:       int(count(m.Gaps)),
 		Memory:     Round(memory() / (1 << 20)),
 		Store:      Round(store / (1 << 20)),

@@ -48,6 +48,20 @@ type Event struct {
 	Data string
 }
 
+// Form is how a stream carries its events.
+type Form int
+
+// The two forms.
+const (
+	// Plain has an event's id, type and data in fields of their own, as the
+	// standard does.
+	Plain Form = iota
+
+	// Envelope has no event: field; data is the whole event as one line of JSON,
+	// for readers of several topics and of types that they do not know.
+	Envelope
+)
+
 // Message is one event as a client reads it: the lastEventId, type and data of
 // the standard's MessageEvent.
 type Message struct {

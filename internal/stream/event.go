@@ -14,7 +14,7 @@ import (
 
 // Event is something that happened. It is never changed once it has its ID, so everybody may share it.
 type Event struct {
-	ID    ID // given by Log.Append; of the server's own topics only the time when it happened, and no position
+	ID    ID // assigned by Log.Append
 	Topic Topic
 	Type  Type
 	Data  string // valid UTF-8, not empty; may hold any line breaks
@@ -82,20 +82,12 @@ const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 // MarshalJSON is the event as the lists and the envelope show it: {"id","topic","type","time","data"}.
 func (e Event) MarshalJSON() ([]byte, error) {
 	return EncodeJSON(struct {
-		ID    string `json:"id"`
+		ID    ID     `json:"id"`
 		Topic Topic  `json:"topic"`
 		Type  Type   `json:"type"`
 		Time  string `json:"time"`
 		Data  string `json:"data"`
-	}{e.IDText(), e.Topic, e.Type, e.ID.Time().Format(timeFormat), e.Data})
-}
-
-// IDText is the event's id, or "" if it is of a topic that no log keeps.
-func (e Event) IDText() string {
-	if e.Topic.Internal() {
-		return ""
-	}
-	return e.ID.String()
+	}{e.ID, e.Topic, e.Type, e.ID.Time().Format(timeFormat), e.Data})
 }
 
 // EncodeJSON is json.Marshal without its escapes for HTML: nobody puts this text into a page, and six bytes for each <

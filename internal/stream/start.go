@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"context"
 	"net/url"
 	"strconv"
 	"time"
@@ -76,26 +75,6 @@ func parseSince(since string, now time.Time) (Start, error) {
 // query is where the start's first page begins, of those topics.
 func (s Start) query(topics Selection) Query {
 	return Query{Topics: topics, After: s.After, Newest: s.Last, Anywhere: s.Kind != After}
-}
-
-// Stream reads the first page for a stream, of at most limit events and about bytes, and finds the position where it
-// begins. A reader of which nothing is known but that it had something, Lost, has missed all there was.
-func (s Start) Stream(ctx context.Context, turn *Turn, log Log, topics Selection, limit int, bytes int64) (ID, Page, error) {
-	if s.Kind == Live || s.Kind == Lost {
-		head, err := log.Head(ctx)
-		page := Page{Head: head, Reached: head}
-		if s.Kind == Lost {
-			page.Gap = &Gap{Oldest: head, Topics: topics.Names()}
-		}
-		return head, page, err
-	}
-	q := s.query(topics)
-	q.Limit, q.Bytes = limit, bytes
-	page, err := turn.Page(ctx, log, q)
-	if s.Kind == After {
-		return s.After, page, err
-	}
-	return page.Begin(), page, err
 }
 
 // List is the query of a list's first page: who does not say where to begin gets the newest events.

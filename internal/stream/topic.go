@@ -8,8 +8,8 @@ import (
 // MaxTopics is how many topics and patterns one reader may name.
 const MaxTopics = 100
 
-const topicRule = "A topic is 1 to 256 bytes of path segments made of ASCII letters, digits and -._~, such as news or sensors/kitchen; " +
-	"no segment is empty, '.' or '..'."
+const topicRule = "A topic is 1 to 256 bytes of path segments made of ASCII letters, digits and -._~, " +
+	"such as news or sensors/kitchen; no segment is empty, '.' or '..'."
 
 // Topic is what an event is about: a path such as "news" or "sensors/kitchen". It cannot hold anything but segments of
 // ASCII letters, digits and "-._~", 256 bytes at most, so it is safe in a URL, a field and a log line. The server's own
@@ -48,8 +48,8 @@ func (t Topic) String() string { return t.name }
 // MarshalText implements encoding.TextMarshaler.
 func (t Topic) MarshalText() ([]byte, error) { return []byte(t.name), nil }
 
-// Internal says whether the topic is one of the server's own: readable, never published to, not stored, matched by no
-// pattern "*".
+// Internal says whether the topic is one of the server's own, which have a log of their own: readable, never published to,
+// never matched by the pattern "*".
 func (t Topic) Internal() bool { return strings.HasPrefix(t.name, "$") }
 
 // Keys yields what readers of the topic may be filed under: for a/b/c the key of the topic itself, "a/b/c", and those
@@ -111,7 +111,29 @@ func ParseSelection(texts []string) (Selection, error) {
 			s.Patterns = append(s.Patterns, p)
 		}
 	}
+	if own := s.internal(); own != 0 && own != len(s.Topics)+len(s.Patterns) {
+		return Selection{}, Errorf(Invalid, "Topics that begin with $ are the server's own and have a log of their own; "+
+			"ask for them in a request of their own.")
+	}
 	return s, nil
+}
+
+// Internal says whether the selection is of the server's own topics. One from ParseSelection is of one log, never of both.
+func (s Selection) Internal() bool { return s.internal() > 0 }
+
+// internal counts the names of the server's own topics, and the patterns of them.
+func (s Selection) internal() (n int) {
+	for _, t := range s.Topics {
+		if t.Internal() {
+			n++
+		}
+	}
+	for _, p := range s.Patterns {
+		if strings.HasPrefix(p.prefix, "$") {
+			n++
+		}
+	}
+	return n
 }
 
 // IsZero says that the selection names nothing; to a Query that is every topic.

@@ -15,11 +15,11 @@ import (
 
 // Access says who may read and write.
 type Access struct {
-	OpenPublish bool     // anybody may write, not only this machine
-	Origins     []string // other origins whose pages may read and write; nil: any may read, none write
+	OpenPublish bool     // anyone may write, not only this machine
+	Origins     []string // origins whose pages may read and write; nil: any may read, none may write
 }
 
-// headers are what every answer has. Pages have a policy of their own.
+// headers sets the header fields of every answer. Pages replace the policy with their own.
 func (s *Site) headers(ctx iris.Context) {
 	setHeader(ctx, "X-Content-Type-Options", "nosniff")
 	setHeader(ctx, "Referrer-Policy", "no-referrer")
@@ -27,9 +27,9 @@ func (s *Site) headers(ctx iris.Context) {
 	ctx.Next()
 }
 
-// crossOrigin keeps pages of other origins to what they may, and answers preflights. Every preflight passes: the request
-// behind it is checked when it comes, and can then be refused with a reason that its developer can read.
-func (s *Site) crossOrigin(ctx iris.Context) {
+// crossOrigin refuses what pages of other origins may not do, and answers preflights. Every preflight succeeds: the
+// request that follows is checked itself, and if it is refused its developer can read why.
+func (s *Site) crossOrigin(ctx iris.Context) error {
 	r := ctx.Request()
 	origin := r.Header.Get("Origin")
 	if len(s.Origins) == 0 {
@@ -42,18 +42,20 @@ func (s *Site) crossOrigin(ctx iris.Context) {
 	}
 	switch {
 	case r.Method == http.MethodOptions:
-		s.preflight(ctx)
+		return s.preflight(ctx)
 	case len(s.Origins) > 0 && !s.mayRead(r, origin):
-		Fail(ctx, stream.Errorf(stream.Forbidden, "Pages of this origin may neither read nor write here; name it in -cors-origins (or BROADCAST_CORS_ORIGINS)."))
+		return stream.Errorf(stream.Forbidden, "Pages of this origin may neither read nor write here; "+
+			"add it to -cors-origins (or BROADCAST_CORS_ORIGINS) to allow it.")
 	case s.check.Check(r) != nil:
-		Fail(ctx, stream.Errorf(stream.Forbidden, "Pages of another origin may not write here; name it in -cors-origins (or BROADCAST_CORS_ORIGINS)."))
-	default:
-		ctx.Next()
+		return stream.Errorf(stream.Forbidden, "Pages of other origins may not write here; "+
+			"add this one to -cors-origins (or BROADCAST_CORS_ORIGINS) to allow it.")
 	}
+	ctx.Next()
+	return nil
 }
 
-// mayRead says whether a request comes from a named origin, from the server's own pages, or from no page at all. The own
-// pages' scheme is not compared: a proxy may have another one than this server.
+// mayRead reports whether a request comes from a listed origin, from the server's own pages, or from no page at all.
+// The scheme of its own pages is not compared, since a proxy may terminate TLS.
 func (s *Site) mayRead(r *http.Request, origin string) bool {
 	if origin == "" || slices.Contains(s.Origins, origin) {
 		return true
@@ -62,11 +64,10 @@ func (s *Site) mayRead(r *http.Request, origin string) bool {
 	return err == nil && u.Host != "" && u.Host == r.Host
 }
 
-func (s *Site) preflight(ctx iris.Context) {
+func (s *Site) preflight(ctx iris.Context) error {
 	allow := allowed(ctx)
 	if len(allow) == 1 { // OPTIONS itself
-		s.unrouted(ctx)
-		return
+		return s.unrouted(ctx)
 	}
 	setHeader(ctx, "Allow", strings.Join(allow, ", "))
 	if ctx.GetHeader("Access-Control-Request-Method") != "" {
@@ -75,20 +76,22 @@ func (s *Site) preflight(ctx iris.Context) {
 		setHeader(ctx, "Access-Control-Max-Age", "3600")
 	}
 	ctx.StatusCode(http.StatusNoContent)
+	return nil
 }
 
-// mayWrite lets a write pass if it comes from this machine by itself, or from anywhere with OpenPublish.
-func (s *Site) mayWrite(ctx iris.Context) {
-	if !s.canWrite(ctx.Request()) {
-		Fail(ctx, stream.Errorf(stream.Forbidden, "Only this machine may write, by the name localhost and not through a proxy. "+
-			"Start the server with -open-publish (or BROADCAST_OPEN_PUBLISH=true) to let everybody write."))
-		return
+// guardWrites refuses writes that do not come from this machine, unless OpenPublish is set.
+func (s *Site) guardWrites(h handler) handler {
+	return func(ctx iris.Context) error {
+		if !s.canWrite(ctx.Request()) {
+			return stream.Errorf(stream.Forbidden, "Only this machine may write, as localhost and not through "+
+				"a proxy. To let anyone write, start the server with -open-publish (or BROADCAST_OPEN_PUBLISH=true).")
+		}
+		return h(ctx)
 	}
-	ctx.Next()
 }
 
-// canWrite says whether the peer may write. A Host by another name may be a page's that has had its name point here (DNS
-// rebinding); a forwarded request may be anybody's.
+// canWrite reports whether the peer may write. Any other Host may be a page whose name was made to resolve to this
+// machine (DNS rebinding), and a forwarded request may be anyone's.
 func (s *Site) canWrite(r *http.Request) bool {
 	if s.OpenPublish {
 		return true

@@ -21,16 +21,16 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// asset is a file that browsers fetch: as it is, and, where that is smaller, compressed once for all.
+// asset is a file that browsers fetch, as it is or, where that is smaller, compressed once for everyone.
 type asset struct {
 	body        []byte
-	compressed  func() []byte // with gzip, when it is first asked for; nil: only as it is
+	compressed  func() []byte // gzip, made on first use; nil: served only as it is
 	contentType string
-	etag        string // of body, without its quotes; that of the compressed form has a suffix (RFC 9110, 8.8.3.3)
-	policy      string // its Content-Security-Policy, for mini.html and workers
+	etag        string // of body, unquoted; the compressed form's has a suffix (RFC 9110, section 8.8.3.3)
+	policy      string // Content-Security-Policy of mini.html and of workers
 }
 
-// workerPolicy is of the script of a worker, which has a policy of its own and not that of its page.
+// workerPolicy is for worker scripts: a worker has its own policy, not its page's.
 const workerPolicy = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
 
 var inlineScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
@@ -53,7 +53,7 @@ func newAsset(file string, body []byte) asset {
 	sum := sha256.Sum256(body)
 	a := asset{body: body, contentType: mime.TypeByExtension(path.Ext(file)), etag: fmt.Sprintf("%x", sum[:12])}
 	if a.contentType == "" {
-		a.contentType = "text/plain; charset=utf-8" // such as a licence
+		a.contentType = "text/plain; charset=utf-8" // such as a license
 	}
 	if gains(a.contentType) && len(body) >= worthCompressing {
 		a.compressed = sync.OnceValue(func() []byte { return compress(body, gzip.BestCompression) })
@@ -63,32 +63,33 @@ func newAsset(file string, body []byte) asset {
 	}
 	if script := inlineScript.FindSubmatch(body); script != nil {
 		hash := sha256.Sum256(script[1])
-		a.policy = fmt.Sprintf("default-src 'none'; script-src 'sha256-%s'; img-src data:; connect-src 'self'; frame-ancestors 'none'",
-			base64.StdEncoding.EncodeToString(hash[:]))
+		a.policy = fmt.Sprintf("default-src 'none'; script-src 'sha256-%s'; img-src data:; connect-src 'self'; "+
+			"frame-ancestors 'none'", base64.StdEncoding.EncodeToString(hash[:]))
 	}
 	return a
 }
 
-// worthCompressing is from how many bytes on an answer gets smaller by more than its additional headers.
+// worthCompressing is the size in bytes from which compression saves more than its headers cost.
 const worthCompressing = 512
 
-// gains says whether files of a type get smaller by compression: pictures and fonts have theirs already.
+// gains reports whether a type of file gets smaller by gzip: pictures and fonts are compressed already.
 func gains(contentType string) bool {
-	return strings.HasPrefix(contentType, "text/") || strings.HasPrefix(contentType, "image/svg+xml") || strings.HasPrefix(contentType, "application/json")
+	return strings.HasPrefix(contentType, "text/") || strings.HasPrefix(contentType, "image/svg+xml") ||
+		strings.HasPrefix(contentType, "application/json")
 }
 
 func compress(body []byte, level int) []byte {
 	var short bytes.Buffer
 	w, err := gzip.NewWriterLevel(&short, level)
 	if err != nil {
-		panic(err) // only a level that there is not
+		panic(err) // only for a level that does not exist
 	}
-	w.Write(body) // a bytes.Buffer takes all
+	w.Write(body) // a bytes.Buffer never fails
 	w.Close()
 	return short.Bytes()
 }
 
-// acceptsGzip says whether the client prefers gzip to no encoding (RFC 9110, 12.5.3).
+// acceptsGzip reports whether the client prefers gzip to no encoding (RFC 9110, section 12.5.3).
 func acceptsGzip(r *http.Request) bool {
 	weights := map[string]float64{}
 	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
@@ -96,7 +97,7 @@ func acceptsGzip(r *http.Request) bool {
 		weight := 1.0
 		if weighted {
 			_, number, _ := strings.Cut(parameter, "=")
-			weight, _ = strconv.ParseFloat(strings.TrimSpace(number), 64) // what is malformed is 0: not wanted
+			weight, _ = strconv.ParseFloat(strings.TrimSpace(number), 64) // malformed: 0, not wanted
 		}
 		weights[strings.ToLower(strings.TrimSpace(name))] = weight
 	}
@@ -107,17 +108,16 @@ func acceptsGzip(r *http.Request) bool {
 	return gzip > 0 && gzip >= weights["identity"]
 }
 
-func (s *Site) mini(ctx iris.Context) { s.serve(ctx, "mini.html") }
-func (s *Site) icon(ctx iris.Context) { s.serve(ctx, "icon.svg") }
-func (s *Site) file(ctx iris.Context) { s.serve(ctx, ctx.Params().Get("file")) }
+func (s *Site) mini(ctx iris.Context) error { return s.serve(ctx, "mini.html") }
+func (s *Site) icon(ctx iris.Context) error { return s.serve(ctx, "icon.svg") }
+func (s *Site) file(ctx iris.Context) error { return s.serve(ctx, ctx.Params().Get("file")) }
 
-// serve answers with a public file. Browsers keep it and ask each time whether it is still the one. A part of a file is
-// always one of the file as it is.
-func (s *Site) serve(ctx iris.Context, file string) {
+// serve answers with a public file. Browsers cache it and revalidate it each time. A range is always one of the
+// uncompressed file.
+func (s *Site) serve(ctx iris.Context, file string) error {
 	a, ok := s.assets[file]
 	if !ok {
-		Fail(ctx, stream.Errorf(stream.NotFound, "There is no such file. The page at / shows what there is."))
-		return
+		return stream.Errorf(stream.NotFound, "There is no such file; start from the home page, /.")
 	}
 	if a.policy != "" {
 		setHeader(ctx, "Content-Security-Policy", a.policy)
@@ -134,4 +134,5 @@ func (s *Site) serve(ctx iris.Context, file string) {
 	}
 	setHeader(ctx, "ETag", `"`+etag+`"`)
 	http.ServeContent(ctx.ResponseWriter(), r, file, time.Time{}, bytes.NewReader(body))
+	return nil
 }

@@ -1,66 +1,61 @@
 package web
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"html/template"
-	"math"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/kataras/golog"
 	"github.com/kataras/iris/v12"
 
 	"iris-broadcast/internal/audit"
 	"iris-broadcast/internal/stream"
 )
 
-// shownAudits is how many records the page shows at first.
+// shownAudits is how many records the page shows initially.
 const shownAudits = 200
 
-// addAudit keeps a record.
-func (s *Site) addAudit(ctx iris.Context) {
+// addAudit stores a record.
+func (s *Site) addAudit(ctx iris.Context) error {
 	var entry audit.Entry
-	err := s.readJSON(ctx, &entry)
-	if err != nil {
-		Fail(ctx, err)
-		return
+	if err := s.readJSON(ctx, &entry, `{"id": "1", "actor": "ann"}`); err != nil {
+		return err
 	}
-	record, err := audit.Add(ctx.Request().Context(), s.Log, entry, time.Now())
+	record, err := audit.Add(ctx.Request().Context(), s.Events, entry, time.Now())
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	writeJSON(ctx, http.StatusCreated, record)
+	return nil
 }
 
-// postAudit keeps a record that the page's form has sent.
-func (s *Site) postAudit(ctx iris.Context) {
-	if err := s.readForm(ctx); err != nil {
-		Fail(ctx, err)
-		return
+// postAudit stores a record sent by the page's form.
+func (s *Site) postAudit(ctx iris.Context) error {
+	form, err := s.readForm(ctx)
+	if err != nil {
+		return err
 	}
-	form := ctx.Request().PostForm
-	entry := audit.Entry{ID: form.Get("id"), Actor: form.Get("actor"), Action: form.Get("action"), Target: form.Get("target")}
+	entry := audit.Entry{
+		ID: form.Get("id"), Actor: form.Get("actor"), Action: form.Get("action"), Target: form.Get("target")}
 	if details := strings.TrimSpace(form.Get("details")); details != "" {
 		if entry.Details = json.RawMessage(details); !json.Valid(entry.Details) {
-			entry.Details, _ = json.Marshal(details) // a string always can be JSON
+			entry.Details = json.RawMessage(stream.MustJSON(details)) // plain text
 		}
 	}
-	if _, err := audit.Add(ctx.Request().Context(), s.Log, entry, time.Now()); err != nil {
-		Fail(ctx, err)
-		return
+	if _, err := audit.Add(ctx.Request().Context(), s.Events, entry, time.Now()); err != nil {
+		return err
 	}
 	seeOther(ctx, "/audits")
+	return nil
 }
 
-// searched is how many of the newest records a list with a filter looks at, to find the newest that match.
+// searched is how many of the newest records a filtered list looks through for the newest that match.
 const searched = 4000
 
-// auditQuery is what a list of audits asks for.
+// auditQuery says which records a list is to have.
 type auditQuery struct {
 	audit.Filter
 	start stream.Start
@@ -80,15 +75,15 @@ func parseAuditQuery(r *http.Request) (q auditQuery, err error) {
 	return q, err
 }
 
-// from is where the records begin: a filter's newest are looked for among the newest of all.
+// from is where the records begin. With a filter, the newest that match are looked for among the newest of all.
 func (r *reader) from(q auditQuery) (stream.Query, error) {
-	from := q.start.List(stream.Select(audit.Topic), q.limit)
+	from := q.start.List(stream.Select(stream.Audits), q.limit)
 	if from.Newest == 0 || q.IsZero() {
 		return from, nil
 	}
 	newest := from.Newest
 	from.Newest = searched
-	var matching []stream.ID // the newest of them
+	var matching []stream.ID // the newest ones
 	to, err := r.scan(from, searched, func(e stream.Event) bool {
 		if _, ok := q.Record(e); ok {
 			matching = append(matching, e.ID)
@@ -103,128 +98,60 @@ func (r *reader) from(q auditQuery) (stream.Query, error) {
 	return from, err
 }
 
-// listAudits answers with records: as a stream, as a list, or as a file with all that match.
-func (s *Site) listAudits(ctx iris.Context) {
+// listAudits answers with records: a stream, a list, or a file with all that match.
+func (s *Site) listAudits(ctx iris.Context) error {
 	ctx.ResponseWriter().Header().Add("Vary", "Accept")
-	r := ctx.Request()
-	format := r.URL.Query().Get("format")
-	if format == "" && wantsStream(r) {
-		s.stream(ctx)
-		return
+	if r := ctx.Request(); r.URL.Query().Get("format") == "" && wantsStream(r) {
+		return s.stream(ctx)
 	}
-	q, err := parseAuditQuery(r)
-	if err != nil {
-		Fail(ctx, err)
-		return
-	}
-	stored, err := s.enter(ctx)
-	if err != nil {
-		Fail(ctx, err)
-		return
-	}
-	defer stored.leave()
-	from, err := stored.from(q)
-	if err != nil {
-		Fail(ctx, err)
-		return
-	}
-	switch format {
-	case "":
-		stored.list("audits", from, q.start, q.limit, func(e stream.Event) []byte {
-			record, ok := q.Record(e)
-			if !ok {
-				return nil
-			}
-			return []byte(stream.MustJSON(record))
-		})
-	case "jsonl", "csv":
-		stored.exportAudits(q, from, format)
-	default:
-		Fail(ctx, stream.Errorf(stream.Invalid, "format is jsonl or csv, or left out."))
-	}
+	return s.stored((*reader).listAudits)(ctx)
 }
 
-// exportAudits writes all records that match, as they are read, so that no export is too long for memory.
-func (r *reader) exportAudits(q auditQuery, from stream.Query, format string) {
-	ctx := r.ctx
-	_, err := r.Log.Page(ctx.Request().Context(), stream.Query{Topics: from.Topics, Limit: 1}) // while an error can still be told
+func (r *reader) listAudits() error {
+	q, err := parseAuditQuery(r.ctx.Request())
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
-	setHeader(ctx, "Cache-Control", "no-store")
-	setHeader(ctx, "Content-Disposition", `attachment; filename="audits.`+format+`"`)
-	var write func(audit.Record) error
-	if format == "csv" {
-		setHeader(ctx, "Content-Type", "text/csv; charset=utf-8")
-		table := csv.NewWriter(ctx.ResponseWriter())
-		defer table.Flush()
-		table.Write([]string{"id", "created_at", "actor", "action", "target", "details"})
-		write = func(r audit.Record) error {
-			return table.Write([]string{cell(r.ID), r.CreatedAt.Format(time.RFC3339Nano), cell(r.Actor), cell(r.Action), cell(r.Target), cell(string(r.Details))})
+	from, err := r.from(q)
+	if err != nil {
+		return err
+	}
+	if format := r.ctx.Request().URL.Query().Get("format"); format != "" {
+		file, known := exportFormats[format]
+		if !known {
+			return stream.Errorf(stream.Invalid, "format must be jsonl or csv, or left out.")
 		}
-	} else {
-		setHeader(ctx, "Content-Type", "application/jsonl; charset=utf-8")
-		lines := json.NewEncoder(ctx.ResponseWriter())
-		lines.SetEscapeHTML(false)
-		write = func(r audit.Record) error { return lines.Encode(r) }
+		return r.export(q, from, file)
 	}
-	if q.start.Kind == stream.Live { // a file has all, where no other beginning is named
-		from.Newest, from.Anywhere = 0, true
-		from.After = stream.ID{}
-	}
-	from.Limit = 0
-	gone := false
-	for to := (scanned{more: true}); to.more && err == nil && !gone; from.After, from.Newest = to.reached, 0 {
-		to, err = r.scan(from, math.MaxInt, func(e stream.Event) bool {
-			if record, ok := q.Record(e); ok {
-				extendDeadline(ctx, answerTimeout)
-				gone = write(record) != nil
-			}
-			return !gone
-		})
-	}
-	if err != nil {
-		golog.Errorf("Exporting audits: %v", err)
-		panic(http.ErrAbortHandler) // half a file must not look like a whole one
-	}
-}
-
-// cell keeps a spreadsheet from taking a visitor's text for a formula (OWASP, "CSV Injection").
-func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
+	return r.list("audits", from, q.start, q.limit, func(e stream.Event) []byte {
+		record, ok := q.Record(e)
+		if !ok {
+			return nil
+		}
+		return []byte(stream.MustJSON(record))
+	})
 }
 
 // auditsPage shows the newest records.
-func (s *Site) auditsPage(ctx iris.Context) {
-	q, err := parseAuditQuery(ctx.Request())
+func (r *reader) auditsPage() error {
+	q, err := parseAuditQuery(r.ctx.Request())
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
-	stored, err := s.enter(ctx)
-	if err != nil {
-		Fail(ctx, err)
-		return
-	}
-	defer stored.leave()
-	newest := stream.Query{Topics: stream.Select(audit.Topic), Newest: searched, NewestBytes: listBytes, Anywhere: true}
+	newest := stream.Query{
+		Topics: stream.Select(stream.Audits), Newest: searched, NewestBytes: listBytes, Anywhere: true}
 	if q.IsZero() {
 		newest.Newest = shownAudits
 	}
 	var records []audit.Record
-	to, err := stored.scan(newest, searched, func(e stream.Event) bool {
-		if r, ok := q.Record(e); ok {
-			records = append(records, r)
+	to, err := r.scan(newest, searched, func(e stream.Event) bool {
+		if record, ok := q.Record(e); ok {
+			records = append(records, record)
 		}
 		return true
 	})
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	filters := url.Values{}
 	for name, value := range map[string]string{"actor": q.Actor, "action": q.Action} {
@@ -234,11 +161,12 @@ func (s *Site) auditsPage(ctx iris.Context) {
 	}
 	newestFirst := shown(records[max(0, len(records)-shownAudits):])
 	slices.Reverse(newestFirst)
-	s.page(ctx, "audits", "Audit log", iris.Map{"Records": newestFirst, "Actor": q.Actor, "Action": q.Action,
-		"Position": to.reached.String(), "Query": template.URL(filters.Encode()), "More": to.older || len(records) > shownAudits})
+	return r.page(r.ctx, "audits", "Audit log", iris.Map{
+		"Records": newestFirst, "Actor": q.Actor, "Action": q.Action, "Position": to.reached.String(),
+		"Query": template.URL(filters.Encode()), "More": to.older || len(records) > shownAudits})
 }
 
-// shownAudit is a record as the page shows it: details as text.
+// shownAudit is a record as the page shows it, with its details as text.
 type shownAudit struct {
 	audit.Record
 	Details string

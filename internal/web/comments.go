@@ -13,10 +13,10 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// visitorCookie holds the random token that stands for one browser.
+// visitorCookie holds the random token that identifies a browser.
 const visitorCookie = "visitor"
 
-// visitor is who asks; a browser that is not known yet gets its token with the answer, if one is to be made.
+// visitor returns the token of the browser that asks. A new browser gets one with the answer if create is set, else "".
 func visitor(ctx iris.Context, create bool) board.Visitor {
 	r := ctx.Request()
 	if cookie, err := r.Cookie(visitorCookie); err == nil && len(cookie.Value) == len(rand.Text()) {
@@ -26,31 +26,29 @@ func visitor(ctx iris.Context, create bool) board.Visitor {
 		return ""
 	}
 	token := rand.Text()
-	http.SetCookie(ctx.ResponseWriter(), &http.Cookie{Name: visitorCookie, Value: token, Path: "/", MaxAge: 365 * 24 * 60 * 60,
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil})
+	http.SetCookie(ctx.ResponseWriter(), &http.Cookie{Name: visitorCookie, Value: token, Path: "/",
+		MaxAge: 365 * 24 * 60 * 60, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil})
 	return board.Visitor(token)
 }
 
-// addComment keeps a comment.
-func (s *Site) addComment(ctx iris.Context) {
+// addComment stores a comment.
+func (s *Site) addComment(ctx iris.Context) error {
 	var written struct {
 		Nickname string `json:"nickname"`
 		Content  string `json:"content"`
 	}
-	err := s.readJSON(ctx, &written)
-	if err != nil {
-		Fail(ctx, err)
-		return
+	if err := s.readJSON(ctx, &written, `{"content": "hello"}`); err != nil {
+		return err
 	}
-	comment, err := s.keepComment(ctx, written.Nickname, written.Content)
+	comment, err := s.storeComment(ctx, written.Nickname, written.Content)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	writeJSON(ctx, http.StatusCreated, board.Listed{Comment: comment})
+	return nil
 }
 
-func (s *Site) keepComment(ctx iris.Context, nickname, content string) (board.Comment, error) {
+func (s *Site) storeComment(ctx iris.Context, nickname, content string) (board.Comment, error) {
 	comment, err := board.New(nickname, content, time.Now())
 	if err == nil {
 		err = s.Board.AddComment(ctx.Request().Context(), comment)
@@ -58,74 +56,72 @@ func (s *Site) keepComment(ctx iris.Context, nickname, content string) (board.Co
 	return comment, err
 }
 
-// postComment keeps a comment that the page's form has sent.
-func (s *Site) postComment(ctx iris.Context) {
-	err := s.readForm(ctx)
-	if err == nil {
-		_, err = s.keepComment(ctx, ctx.Request().PostForm.Get("nickname"), ctx.Request().PostForm.Get("content"))
-	}
+// postComment stores a comment sent by the page's form.
+func (s *Site) postComment(ctx iris.Context) error {
+	form, err := s.readForm(ctx)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
+	}
+	_, err = s.storeComment(ctx, form.Get("nickname"), form.Get("content"))
+	if err != nil {
+		return err
 	}
 	seeOther(ctx, "/comments")
+	return nil
 }
 
-// like and unlike change whether the visitor likes a comment.
-func (s *Site) like(ctx iris.Context)   { s.setLike(ctx, true) }
-func (s *Site) unlike(ctx iris.Context) { s.setLike(ctx, false) }
+// like and unlike set whether the visitor likes a comment.
+func (s *Site) like(ctx iris.Context) error   { return s.setLike(ctx, true) }
+func (s *Site) unlike(ctx iris.Context) error { return s.setLike(ctx, false) }
 
-func (s *Site) setLike(ctx iris.Context, like bool) {
+func (s *Site) setLike(ctx iris.Context, like bool) error {
 	id := ctx.Params().Get("id")
 	likes, err := s.Board.SetLike(ctx.Request().Context(), id, visitor(ctx, true), like)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	writeJSON(ctx, http.StatusOK, struct {
 		ID    string `json:"id"`
 		Likes int    `json:"likes"`
 	}{id, likes})
+	return nil
 }
 
-// postLike changes what the page's button without JavaScript asks for.
-func (s *Site) postLike(ctx iris.Context) {
-	err := s.readForm(ctx)
-	like := ctx.Request().PostForm.Get("like")
-	if err == nil && like != "1" && like != "0" {
-		err = stream.Errorf(stream.Unprocessable, "like is 1 or 0.")
-	}
-	if err == nil {
-		_, err = s.Board.SetLike(ctx.Request().Context(), ctx.Params().Get("id"), visitor(ctx, true), like == "1")
-	}
+// postLike sets a like by the page's button, which works without JavaScript.
+func (s *Site) postLike(ctx iris.Context) error {
+	form, err := s.readForm(ctx)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
+	}
+	like := form.Get("like")
+	if like != "1" && like != "0" {
+		return stream.Errorf(stream.Unprocessable, "like must be 1 or 0.")
+	}
+	_, err = s.Board.SetLike(ctx.Request().Context(), ctx.Params().Get("id"), visitor(ctx, true), like == "1")
+	if err != nil {
+		return err
 	}
 	seeOther(ctx, "/comments")
+	return nil
 }
 
-// listComments answers with a part of the board.
-func (s *Site) listComments(ctx iris.Context) {
+// listComments answers with a page of the board.
+func (s *Site) listComments(ctx iris.Context) error {
 	query, err := parseQuery(ctx.Request())
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	limit, err := parseLimit(query, stream.Start{})
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	offset, err := parseOffset(query)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	list, err := s.Board.List(ctx.Request().Context(), visitor(ctx, false), limit, offset)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	if list.Comments == nil {
 		list.Comments = []board.Listed{} // [] and not null
@@ -136,6 +132,7 @@ func (s *Site) listComments(ctx iris.Context) {
 		Total    int            `json:"total"`
 		Position stream.ID      `json:"position"`
 	}{list.Comments, list.Total, list.Position})
+	return nil
 }
 
 // parseOffset reads offset=.
@@ -145,17 +142,17 @@ func parseOffset(query url.Values) (int, error) {
 	}
 	n, err := strconv.Atoi(query.Get("offset"))
 	if err != nil || n < 0 {
-		return 0, stream.Errorf(stream.Invalid, "offset is a whole number from 0 on.")
+		return 0, stream.Errorf(stream.Invalid, "offset must be a whole number, 0 or more.")
 	}
 	return n, nil
 }
 
 // commentsPage shows the board.
-func (s *Site) commentsPage(ctx iris.Context) {
+func (s *Site) commentsPage(ctx iris.Context) error {
 	list, err := s.Board.List(ctx.Request().Context(), visitor(ctx, true), board.MaxComments, 0)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
-	s.page(ctx, "comments", "Comments", iris.Map{"Comments": list.Comments, "Total": list.Total, "Position": list.Position.String()})
+	return s.page(ctx, "comments", "Comments", iris.Map{
+		"Comments": list.Comments, "Total": list.Total, "Position": list.Position.String()})
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -8,45 +9,38 @@ import (
 
 	"github.com/kataras/iris/v12"
 
-	"iris-broadcast/internal/audit"
 	"iris-broadcast/internal/delivery"
+	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
 )
 
-// fixed are the addresses whose stream is of one topic.
+// fixed maps the addresses that always stream the same topic to it.
 var fixed = map[string]stream.Topic{
-	"/events":        stream.MustTopic("hello"),
-	"/sse":           stream.MustTopic("ping"),
-	"/api/v1/audits": audit.Topic,
+	"/events":        stream.Hello,
+	"/sse":           stream.Ping,
+	"/api/v1/audits": stream.Audits,
 }
 
-// Reading is what a GET below /events asks for.
-type Reading struct {
-	Topics stream.Selection
-	Start  stream.Start
-	Form   delivery.Form
-}
-
-// ParseReading reads the topics from the path or from topic=, where to start from Last-Event-ID, since= and last=, and the
-// form from envelope=. Other parameters are ignored.
-func ParseReading(r *http.Request) (Reading, error) {
+// parseReading takes the topics from the path or topic=, the start from Last-Event-ID, since= or last=, and the form
+// from envelope=. Other parameters are ignored. Errors are for the client: stream.Invalid or stream.NotFound.
+func parseReading(r *http.Request) (delivery.Reading, error) {
 	query, err := parseQuery(r)
 	if err != nil {
-		return Reading{}, err
+		return delivery.Reading{}, err
 	}
-	var reading Reading
+	var reading delivery.Reading
 	if reading.Topics, err = parseTopics(r.URL.Path, query); err != nil {
-		return Reading{}, err
+		return delivery.Reading{}, err
 	}
 	if reading.Start, err = stream.ParseStart(r.Header.Get("Last-Event-ID"), query, time.Now()); err != nil {
-		return Reading{}, err
+		return delivery.Reading{}, err
 	}
 	switch query.Get("envelope") {
 	case "1":
-		reading.Form = delivery.Envelope
+		reading.Form = sse.Envelope
 	case "", "0":
 	default:
-		return Reading{}, stream.Errorf(stream.Invalid, "envelope is 1, or left out.")
+		return delivery.Reading{}, stream.Errorf(stream.Invalid, "envelope must be 1, or left out.")
 	}
 	return reading, nil
 }
@@ -66,7 +60,8 @@ func parseTopics(path string, query url.Values) (stream.Selection, error) {
 	case path == "/events" && query.Has("topic"):
 		return stream.ParseSelection(query["topic"])
 	case query.Has("topic"):
-		return stream.Selection{}, stream.Errorf(stream.Invalid, "Name topics in the path or in topic= of /events, not in both.")
+		return stream.Selection{}, stream.Errorf(stream.Invalid,
+			"Name topics in the path or in topic= of /events, not both.")
 	case isFixed:
 		return stream.Select(topic), nil
 	case ok:
@@ -77,80 +72,58 @@ func parseTopics(path string, query url.Values) (stream.Selection, error) {
 	return stream.Selection{}, stream.Errorf(stream.NotFound, "There is no stream at this address.")
 }
 
-// events answers with the stream, or with the list if the reader names that and not the stream.
-func (s *Site) events(ctx iris.Context) {
+// events answers with the stream or the list, as Accept says.
+func (s *Site) events(ctx iris.Context) error {
 	ctx.ResponseWriter().Header().Add("Vary", "Accept")
 	if wantsStream(ctx.Request()) {
-		s.stream(ctx)
-		return
+		return s.stream(ctx)
 	}
-	s.listEvents(ctx)
+	return s.stored((*reader).listEvents)(ctx)
 }
 
-// wantsStream is the rule of Accept: the stream where it is named, whatever else is; or where the list is not.
+// wantsStream reports whether Accept names the stream, or does not name the list.
 func wantsStream(r *http.Request) bool {
 	return accepts(r, "text/event-stream") || !accepts(r, "application/json")
 }
 
-// stream answers with the stream; HEAD has its head alone, and registers nobody.
-func (s *Site) stream(ctx iris.Context) {
-	reading, err := ParseReading(ctx.Request())
-	switch {
-	case err != nil:
-		Fail(ctx, err)
-	case ctx.Method() == http.MethodHead:
-		StreamHeader(ctx)
-	default:
-		s.Stream(ctx, reading)
+// stream answers with the stream. HEAD gets the head alone and registers no client.
+func (s *Site) stream(ctx iris.Context) error {
+	reading, err := parseReading(ctx.Request())
+	if err != nil {
+		return err
 	}
+	if ctx.Method() == http.MethodHead {
+		delivery.SetHeader(ctx.ResponseWriter().Header())
+		return nil
+	}
+	err = s.source(reading.Topics).Stream(ctx, reading)
+	if errors.Is(err, delivery.ErrFull) {
+		delivery.SetHeader(ctx.ResponseWriter().Header())
+		_, err = ctx.Write(delivery.TurnedAway())
+	}
+	return err
 }
 
-// StreamHeader sets the head of an event stream.
-func StreamHeader(ctx iris.Context) {
-	setHeader(ctx, "Content-Type", "text/event-stream; charset=utf-8")
-	setHeader(ctx, "Cache-Control", "no-store, no-transform")
-	setHeader(ctx, "X-Accel-Buffering", "no") // nginx: do not hold back
-}
-
-// own are the topics that the server speaks on alone, and where one may have it do so.
-var own = map[string]string{
-	"hello":    "It is the server's own demo.",
-	"time":     "It is the server's own demo.",
-	"ping":     "It is the server's own demo.",
-	"audits":   "It carries the audit log: POST /api/v1/audits.",
-	"comments": "It carries the comment board: POST /api/v1/comments.",
-}
-
-// publish appends the body to the topic.
-func (s *Site) publish(ctx iris.Context) {
+// publish appends the body to the topic as an event.
+func (s *Site) publish(ctx iris.Context) error {
 	event, err := s.parseEvent(ctx)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
-	ids, err := s.Log.Append(ctx.Request().Context(), event)
+	ids, err := s.Events.Append(ctx.Request().Context(), event)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	writeJSON(ctx, http.StatusCreated, struct {
 		ID    stream.ID    `json:"id"`
 		Topic stream.Topic `json:"topic"`
 	}{ids[0], event.Topic})
-}
-
-// writable reads the name of a topic that one may publish to.
-func writable(name string) (stream.Topic, error) {
-	topic, err := stream.ParseTopic(name)
-	if reason, taken := own[name]; err == nil && (taken || topic.Internal()) {
-		err = stream.Errorf(stream.Forbidden, "%s", strings.TrimSpace("The server alone speaks on this topic. "+reason))
-	}
-	return topic, err
+	return nil
 }
 
 func (s *Site) parseEvent(ctx iris.Context) (e stream.Event, err error) {
 	r := ctx.Request()
-	if e.Topic, err = writable(strings.TrimPrefix(r.URL.Path, "/events/")); err != nil {
+	if e.Topic, err = stream.ParsePublishable(strings.TrimPrefix(r.URL.Path, "/events/")); err != nil {
 		return e, err
 	}
 	query, err := parseQuery(r)
@@ -160,7 +133,7 @@ func (s *Site) parseEvent(ctx iris.Context) (e stream.Event, err error) {
 	if e.Type, err = stream.ParseType(query.Get("type")); err != nil {
 		return e, err
 	}
-	body, err := s.readBody(ctx)
+	body, err := s.readBody(ctx, s.MaxData)
 	if err != nil {
 		return e, err
 	}

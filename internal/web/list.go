@@ -12,32 +12,32 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// The bounds of a list. It is written as its reader takes it, so that it takes the server no more than a page and a
-// part.
+// The bounds of a list. It is written as its client reads it, so the server holds at most a page and a part of it.
 const (
-	defaultLimit = 100              // events, if the reader does not say
-	listBytes    = 1 << 20          // of data, about, after which a list ends
-	pageBytes    = 64 << 10         // of events that are read at a time
-	partBytes    = 32 << 10         // that are written at a time
-	partTimeout  = 10 * time.Second // for a part to be taken
-	maxPages     = 64               // that are read for one list
-	maxLists     = 256              // that are under way at once
+	defaultLimit = 100              // events, without limit=
+	listBytes    = 1 << 20          // of data, approximately, after which a list ends
+	pageBytes    = 64 << 10         // of events read at a time
+	partBytes    = 32 << 10         // written at a time
+	partTimeout  = 10 * time.Second // for the client to read a part
+	maxPages     = 64               // read for one list
+	maxLists     = 256              // at once
 )
 
-// scanned is how far a scan came.
-type scanned struct {
+// progress is how far a scan got.
+type progress struct {
 	reached stream.ID
-	more    bool
-	older   bool        // there are older ones than the first event
-	gap     *stream.Gap // before it
+	more    bool        // there may be events after reached
+	older   bool        // there are events before the first one visited
+	gap     *stream.Gap // before the first one visited
 }
 
-// scan calls visit with the events that a query takes, read in pages, most of them, until visit returns false. It ends
-// early where something has been removed meanwhile: who goes on from there is told of that gap.
-func (r *reader) scan(q stream.Query, most int, visit func(stream.Event) bool) (to scanned, err error) {
+// scan calls visit with the events that match a query, which it reads in at most pageLimit pages, until visit returns
+// false. It ends early where events were removed meanwhile, so that a client that continues from there learns of the
+// gap.
+func (r *reader) scan(q stream.Query, pageLimit int, visit func(stream.Event) bool) (to progress, err error) {
 	q.Bytes = pageBytes
 	for pages := 0; ; pages++ {
-		page, err := r.turn.Page(r.ctx.Request().Context(), r.Log, q)
+		page, err := r.turn.Page(r.ctx.Request().Context(), r.source(q.Topics), q)
 		if err != nil {
 			return to, err
 		}
@@ -54,56 +54,61 @@ func (r *reader) scan(q stream.Query, most int, visit func(stream.Event) bool) (
 				return to, nil
 			}
 		}
-		if to.reached, to.more = page.Reached, page.More; !page.More || pages == most {
+		if to.reached, to.more = page.Reached, page.More; !page.More || pages+1 == pageLimit {
 			return to, nil
 		}
-		q = stream.Query{Topics: q.Topics, After: page.Reached, Until: q.Until, Limit: q.Limit, Bytes: pageBytes, Told: page.Mark}
+		q = stream.Query{Topics: q.Topics, After: page.Reached, Until: q.Until, Limit: q.Limit,
+			Bytes: pageBytes, Told: page.Mark}
 	}
 }
 
-// reader is a request for what is stored. It has a place among as many as may be under way.
+// reader is a request that reads the log; at most maxLists run at once.
 type reader struct {
 	*Site
 	ctx  iris.Context
 	turn stream.Turn
 }
 
-// enter takes a place for a reader; leave gives it back.
-func (s *Site) enter(ctx iris.Context) (*reader, error) {
-	select {
-	case s.lists <- struct{}{}:
-		return &reader{Site: s, ctx: ctx}, nil
-	default:
-		return nil, stream.Errorf(stream.Unavailable, "There are %d lists under way, as many as may be; ask again in a moment.", maxLists)
+// stored returns the handler that runs read as one of those, and refuses requests beyond them.
+func (s *Site) stored(read func(*reader) error) handler {
+	return func(ctx iris.Context) error {
+		select {
+		case s.lists <- struct{}{}:
+		default:
+			return stream.Errorf(stream.Unavailable,
+				"%d lists are being read, the most allowed at once; try again in a moment.", maxLists)
+		}
+		defer func() { <-s.lists }()
+		r := &reader{Site: s, ctx: ctx}
+		defer r.turn.End()
+		return read(r)
 	}
 }
 
-func (r *reader) leave() {
-	r.turn.End()
-	<-r.lists
-}
-
-// inTurn has whoever asks for what is stored wait for a turn.
-func inTurn(ctx iris.Context) {
-	var turn stream.Turn
-	defer turn.End()
-	if err := turn.Next(ctx.Request().Context()); err == nil { // else the reader has left
-		ctx.Next()
+// inTurn makes requests wait for their turn to read the log.
+func inTurn(h handler) handler {
+	return func(ctx iris.Context) error {
+		var turn stream.Turn
+		defer turn.End()
+		if err := turn.Next(ctx.Request().Context()); err != nil {
+			return err // the client has left
+		}
+		return h(ctx)
 	}
 }
 
-// listing is a list as it is written.
+// listing is a list that is being written.
 type listing struct {
 	ctx  iris.Context
-	name string // of the field that holds what is listed
-	part []byte // to be written
-	any  bool   // something is listed
-	next stream.ID
-	sent bool // a part of it
-	gone bool // the reader has left
+	name string    // of the field that holds the elements
+	part []byte    // not written yet
+	any  bool      // has an element
+	next stream.ID // where the next list begins
+	sent bool      // a part has been written
+	gone bool      // the client has left
 }
 
-// add lists an event, as that JSON value.
+// add appends an element: the JSON value of an event.
 func (l *listing) add(id stream.ID, value []byte) {
 	if l.any {
 		l.part = append(l.part, ',')
@@ -122,14 +127,14 @@ func (l *listing) begin() {
 	l.part = append(l.part, `{"`+l.name+`":[`...)
 }
 
-// flush writes what there is, if it is that much.
+// flush writes the part if it has at least that many bytes.
 func (l *listing) flush(least int) {
 	if len(l.part) < least || l.gone {
 		return
 	}
 	extendDeadline(l.ctx, partTimeout)
 	if _, err := l.ctx.Write(l.part); err != nil {
-		golog.Debugf("Answering: %v", err)
+		golog.Debugf("Writing the answer: %v", err)
 		l.gone = true
 	}
 	l.part = l.part[:0]
@@ -147,8 +152,8 @@ type listGap struct {
 	Topics []string  `json:"topics"`
 }
 
-// end writes the rest: where to go on, and what was missing.
-func (l *listing) end(to scanned, since string) {
+// end writes the rest: where the next list begins, and the gap.
+func (l *listing) end(to progress, since string) {
 	if !l.any {
 		l.next = to.reached
 		l.begin()
@@ -168,11 +173,12 @@ func (l *listing) end(to scanned, since string) {
 		setHeader(l.ctx, "Content-Length", strconv.Itoa(len(l.part)))
 	}
 	l.flush(0)
-	http.NewResponseController(l.ctx.ResponseWriter().Naive()).Flush() // while it is the reader's turn
+	http.NewResponseController(l.ctx.ResponseWriter().Naive()).Flush() // while it has its turn
 }
 
-// list answers with what encode makes of a query's events, limit of them at most; what it makes nothing of is left out.
-func (r *reader) list(name string, q stream.Query, start stream.Start, limit int, encode func(stream.Event) []byte) {
+// list answers with at most limit of the events that match a query, each as encode returns it; nil leaves it out.
+func (r *reader) list(name string, q stream.Query, start stream.Start, limit int,
+	encode func(stream.Event) []byte) error {
 	l := &listing{ctx: r.ctx, name: name}
 	count, bytes := 0, 0
 	to, err := r.scan(q, maxPages, func(e stream.Event) bool {
@@ -185,50 +191,37 @@ func (r *reader) list(name string, q stream.Query, start stream.Start, limit int
 		bytes += len(e.Data)
 		return count < limit && bytes < listBytes && !l.gone
 	})
-	switch {
-	case err == nil:
-		l.end(to, start.Given)
-	case l.any:
-		golog.Errorf("Listing: %v", err)
-		panic(http.ErrAbortHandler) // half a list must not look like a whole one
-	default:
-		Fail(r.ctx, err)
+	if err != nil {
+		return err
 	}
+	l.end(to, start.Given)
+	return nil
 }
 
-// listEvents answers with events that are stored.
-func (s *Site) listEvents(ctx iris.Context) {
-	r := ctx.Request().Clone(ctx.Request().Context())
-	r.Header.Del("Last-Event-ID") // a list begins where its query says
-	reading, err := ParseReading(r)
+// listEvents answers with stored events.
+func (r *reader) listEvents() error {
+	request := r.ctx.Request().Clone(r.ctx.Request().Context())
+	request.Header.Del("Last-Event-ID") // a list begins where its query says
+	reading, err := parseReading(request)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
-	limit, err := parseLimit(r.URL.Query(), reading.Start)
+	limit, err := parseLimit(request.URL.Query(), reading.Start)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
-	stored, err := s.enter(ctx)
-	if err != nil {
-		Fail(ctx, err)
-		return
-	}
-	defer stored.leave()
-	stored.list("events", reading.Start.List(reading.Topics, limit), reading.Start, limit, func(e stream.Event) []byte {
-		return []byte(stream.MustJSON(e))
-	})
+	q := reading.Start.List(reading.Topics, limit)
+	return r.list("events", q, reading.Start, limit, func(e stream.Event) []byte { return []byte(stream.MustJSON(e)) })
 }
 
-// parseLimit reads limit=. Without it a list that names how many of the newest it wants has as many.
+// parseLimit reads limit=; the default is last=, or defaultLimit.
 func parseLimit(query url.Values, start stream.Start) (int, error) {
 	if !query.Has("limit") {
 		return max(start.Last, defaultLimit), nil
 	}
 	n, err := strconv.Atoi(query.Get("limit"))
 	if err != nil || n < 1 || n > stream.MaxPage {
-		return 0, stream.Errorf(stream.Invalid, "limit is a whole number from 1 to %d.", stream.MaxPage)
+		return 0, stream.Errorf(stream.Invalid, "limit must be a whole number from 1 to %d.", stream.MaxPage)
 	}
 	return n, nil
 }

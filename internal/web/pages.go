@@ -3,9 +3,7 @@ package web
 import (
 	"bytes"
 	"compress/gzip"
-	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 
@@ -15,26 +13,22 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// pagePolicy lets a page run what this server serves and nothing else.
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; " +
-	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+// pagePolicy lets a page load only what this server serves.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+	"connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// plainHost is a host that means nothing else to a shell: visitors are to copy it into one.
+// plainHost matches hosts without shell metacharacters: visitors paste commands with it into a shell.
 var plainHost = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]+$`)
 
-// prepare reads the views and the public files, and makes what New's handlers need.
+// prepare sets up what the handlers need: bounds, views, public files.
 func (s *Site) prepare(app *iris.Application) error {
 	s.lists = make(chan struct{}, maxLists)
+	s.Events.Log, s.Board = boundedLog{s.Events.Log, s.MaxData}, boundedBoard{s.Board, s.MaxData}
 	app.RegisterView(iris.Blocks(s.Views, ".html"))
 	s.check = http.NewCrossOriginProtection()
 	for _, origin := range s.Origins {
-		u, err := url.Parse(origin)
-		if err == nil {
-			err = s.check.AddTrustedOrigin(origin)
-		}
-		if err != nil || origin != strings.ToLower(origin) || u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80" {
-			return fmt.Errorf("-cors-origins %q: want origins as browsers send them, such as https://example.com, "+
-				"in small letters and without the scheme's own port, with commas between them", origin)
+		if err := s.check.AddTrustedOrigin(origin); err != nil {
+			return err
 		}
 	}
 	var err error
@@ -43,54 +37,54 @@ func (s *Site) prepare(app *iris.Application) error {
 }
 
 // home is the live table.
-func (s *Site) home(ctx iris.Context) {
+func (s *Site) home(ctx iris.Context) error {
 	host := strings.TrimPrefix(origin(ctx.Request()), "http://")
-	s.page(ctx, "home", "Iris Broadcast", iris.Map{"Curl": "curl -d hello " + host + "/events/news"})
+	return s.page(ctx, "home", "Iris Broadcast", iris.Map{"Curl": "curl -d hello " + host + "/events/news"})
 }
 
-// pingPage shows the named event, from now on.
-func (s *Site) pingPage(ctx iris.Context) {
-	head, err := s.Log.Head(ctx.Request().Context())
+// pingPage shows the ping event live.
+func (s *Site) pingPage(ctx iris.Context) error {
+	head, err := s.Events.Head(ctx.Request().Context())
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
-	s.page(ctx, "ping", "Ping", iris.Map{"Position": head.String()})
+	return s.page(ctx, "ping", "Ping", iris.Map{"Position": head.String()})
 }
 
-// timePage lists what the topic time has said.
-func (s *Site) timePage(ctx iris.Context) {
-	topic := stream.Select(stream.MustTopic("time"))
-	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: topic, Newest: defaultLimit, NewestBytes: listBytes})
+// timePage lists the newest events of the topic time.
+func (s *Site) timePage(ctx iris.Context) error {
+	topic := stream.Select(stream.Time)
+	page, err := s.Events.Page(ctx.Request().Context(),
+		stream.Query{Topics: topic, Newest: defaultLimit, NewestBytes: listBytes})
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
-	s.page(ctx, "time", "Time", iris.Map{"Lines": page.Events, "Position": page.Reached.String()})
+	return s.page(ctx, "time", "Time", iris.Map{"Lines": page.Events, "Position": page.Reached.String()})
 }
 
-// statusPage shows the server through its own topic: the last minutes, and what comes.
-func (s *Site) statusPage(ctx iris.Context) {
-	s.page(ctx, "status", "Status", iris.Map{"Topic": StatusTopic, "Query": "topic=" + StatusTopic, "Streams": s.Streams(), "Events": watched(s.Status())})
+// statusPage shows the server's own topic: its last minutes, then live.
+func (s *Site) statusPage(ctx iris.Context) error {
+	topics := stream.Select(stream.Server)
+	page, err := s.Own.Page(ctx.Request().Context(), stream.Query{Topics: topics, Newest: stream.MaxPage})
+	if err != nil {
+		return err
+	}
+	return s.page(ctx, "status", "Status", iris.Map{"Topic": stream.Server, "Query": topicQuery(topics),
+		"Streams": s.Streams(), "Events": watched(page.Events), "Position": page.Reached.String()})
 }
 
-// StatusTopic is where the server tells of itself.
-const StatusTopic = "$server"
-
-// page answers with a view; every one is told its title and path, and whether its visitor may write.
-func (s *Site) page(ctx iris.Context, view, title string, data iris.Map) {
+// page answers with a view. Every view gets its title, its path, and whether its visitor may write.
+func (s *Site) page(ctx iris.Context, view, title string, data iris.Map) error {
 	if view != "home" {
 		title += " · Iris Broadcast"
 	}
 	setHeader(ctx, "Cache-Control", "private, no-cache")
 	data["Title"], data["Path"], data["CanPublish"] = title, ctx.Path(), s.canWrite(ctx.Request())
-	if err := render(ctx, http.StatusOK, view, data); err != nil {
-		Fail(ctx, err)
-	}
+	return render(ctx, http.StatusOK, view, data)
 }
 
-// render renders a view whole before anything of it is sent. No page holds a secret that its compressed length could tell of
-// (BREACH): what a visitor is known by is in a cookie alone.
+// render renders the whole view before it sends any of it. Compression leaks nothing (BREACH), since no page holds a
+// secret: the visitor's token is in a cookie only.
 func render(ctx iris.Context, status int, view string, data iris.Map) error {
 	var page bytes.Buffer
 	if err := ctx.Application().View(&page, view, "main", data); err != nil {
@@ -106,7 +100,7 @@ func render(ctx iris.Context, status int, view string, data iris.Map) error {
 	}
 	ctx.StatusCode(status)
 	if _, err := ctx.Write(body); err != nil {
-		golog.Debugf("Answering: %v", err) // the client has gone
+		golog.Debugf("Writing the answer: %v", err) // the client has gone
 	}
 	return nil
 }

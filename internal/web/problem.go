@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -15,7 +16,7 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// statuses is the one table from what went wrong to HTTP.
+// statuses is the only table from error codes to HTTP statuses.
 var statuses = map[stream.Code]int{
 	stream.Invalid:       http.StatusBadRequest,
 	stream.Unprocessable: http.StatusUnprocessableEntity,
@@ -30,28 +31,52 @@ var statuses = map[stream.Code]int{
 	stream.Internal:      http.StatusInternalServerError,
 }
 
-// problem is the body of every error (RFC 9457). No type is "about:blank": the status says it.
+// retryAfter is how many seconds a client should wait before it tries again.
+const retryAfter = "5"
+
+// problem is the body of an error (RFC 9457). It has no type, which means "about:blank".
 type problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
 }
 
-// Fail answers with what went wrong: problem details, or for Accept: text/html a page with the same words. What is a bug
-// is logged here; why a store cannot work the store has logged, once and not for each request.
-func Fail(ctx iris.Context, err error) {
+// handler answers a request, or returns the error that is to be its answer.
+type handler func(iris.Context) error
+
+// answer makes the error that h returns the answer. It wraps every handler, and every middleware that can refuse a
+// request.
+func answer(h handler) iris.Handler {
+	return func(ctx iris.Context) {
+		if err := h(ctx); err != nil {
+			fail(ctx, err)
+		}
+	}
+}
+
+// fail answers with an error: problem details, or a page with the same text for Accept: text/html. If a part of
+// another answer has been sent already it cuts the connection, so that half an answer never looks complete. It logs
+// bugs; a store that cannot work has logged that itself, once and not for each request.
+func fail(ctx iris.Context, err error) {
 	e := stream.AsError(err)
-	status := statuses[e.Code]
-	if e.Code == stream.Internal && ctx.Request().Context().Err() == nil {
+	sent := ctx.ResponseWriter().Written() > 0
+	clientLeft := errors.Is(err, ctx.Request().Context().Err())
+	if (sent || e.Code == stream.Internal) && !clientLeft {
 		golog.Errorf("%s %q: %v", ctx.Method(), ctx.Path(), err)
 	}
-	if e.Code == stream.Unavailable {
-		setHeader(ctx, "Retry-After", "5")
+	if sent {
+		panic(http.ErrAbortHandler)
 	}
+	if e.Code == stream.Unavailable {
+		setHeader(ctx, "Retry-After", retryAfter)
+	}
+	ctx.ResponseWriter().Header().Del("Content-Disposition") // of an export that failed
+	status := statuses[e.Code]
 	p := problem{http.StatusText(status), status, e.Detail}
 	setHeader(ctx, "Cache-Control", "no-store")
 	if accepts(ctx.Request(), "text/html") {
-		err := render(ctx, status, "error", iris.Map{"Title": p.Title, "Path": "", "Status": status, "Detail": p.Detail})
+		err := render(ctx, status, "error",
+			iris.Map{"Title": p.Title, "Path": "", "Status": status, "Detail": p.Detail})
 		if err == nil {
 			return
 		}
@@ -60,22 +85,21 @@ func Fail(ctx iris.Context, err error) {
 	writeAs(ctx, status, "application/problem+json", p)
 }
 
-// unrouted answers where no route is: 405 with the methods that there are, or 404.
-func (s *Site) unrouted(ctx iris.Context) {
+// unrouted answers where there is no route: 405 with the methods that exist, or 404.
+func (s *Site) unrouted(ctx iris.Context) error {
 	allow := allowed(ctx)
 	if len(allow) == 1 { // OPTIONS
-		Fail(ctx, stream.Errorf(stream.NotFound, "There is nothing at this address. The page at / shows what there is."))
-		return
+		return stream.Errorf(stream.NotFound, "There is nothing at this address; start from the home page, /.")
 	}
 	setHeader(ctx, "Allow", strings.Join(allow, ", "))
-	detail := "This address answers " + strings.Join(allow, ", ") + "."
+	detail := "This address accepts " + strings.Join(allow, ", ") + "."
 	if ctx.Path() == "/events" && ctx.Method() == http.MethodPost {
 		detail = "Publish to a topic: POST /events/news"
 	}
-	Fail(ctx, stream.Errorf(stream.NotAllowed, "%s", detail))
+	return stream.Errorf(stream.NotAllowed, "%s", detail)
 }
 
-// allowed is every method that the address answers.
+// allowed lists every method that the address accepts.
 func allowed(ctx iris.Context) []string {
 	var methods []string
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE"} {
@@ -86,7 +110,7 @@ func allowed(ctx iris.Context) []string {
 	return append(methods, http.MethodOptions)
 }
 
-// recover makes a panic a 500 where nothing has been sent yet, and the end of the connection where something has.
+// recover answers a panic as a bug; see fail.
 func (s *Site) recover(ctx iris.Context) {
 	defer func() {
 		reason := recover()
@@ -96,16 +120,12 @@ func (s *Site) recover(ctx iris.Context) {
 		if err, ok := reason.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(reason)
 		}
-		golog.Errorf("panic: %v\n%s", reason, debug.Stack())
-		if ctx.ResponseWriter().Written() > 0 {
-			panic(http.ErrAbortHandler)
-		}
-		Fail(ctx, stream.Errorf(stream.Internal, "Something went wrong on the server; its log says what."))
+		fail(ctx, fmt.Errorf("panic: %v\n%s", reason, debug.Stack()))
 	}()
 	ctx.Next()
 }
 
-// accepts says whether the request's Accept names a media type, whatever its parameters.
+// accepts reports whether the request's Accept names a media type, with any parameters.
 func accepts(r *http.Request, mediaType string) bool {
 	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
 		name, _, _ := strings.Cut(part, ";")
@@ -116,30 +136,31 @@ func accepts(r *http.Request, mediaType string) bool {
 	return false
 }
 
-// bodyError is what a failed read of a request's body means.
+// bodyError explains a failed read of a request's body.
 func (s *Site) bodyError(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return stream.Errorf(stream.TooLarge, "An event's data is at most %d bytes here; -max-data sets it.", s.MaxData)
+		return tooLarge(s.MaxData)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return stream.Errorf(stream.TooSlow, "The body did not arrive within %v.", s.bodyTimeout())
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return stream.Errorf(stream.Invalid, "The body ended before its announced length.")
+		return stream.Errorf(stream.Invalid, "The body is incomplete: it ended before its announced length.")
 	}
-	return stream.Errorf(stream.Invalid, "The body is malformed; a form is application/x-www-form-urlencoded.")
+	return stream.Errorf(stream.Invalid, "The body is malformed; send a form as application/x-www-form-urlencoded.")
 }
 
-// setHeader sets a header; Iris' ctx.Header would add one more.
+// setHeader sets a header field. (Iris' ctx.Header adds another one.)
 func setHeader(ctx iris.Context, name, value string) { ctx.ResponseWriter().Header().Set(name, value) }
 
 func writeJSON(ctx iris.Context, status int, v any) { writeAs(ctx, status, "application/json", v) }
 
+// writeAs answers with v as JSON, declared as contentType.
 func writeAs(ctx iris.Context, status int, contentType string, v any) {
 	setHeader(ctx, "Content-Type", contentType)
 	ctx.StatusCode(status)
 	http.NewResponseController(ctx.ResponseWriter().Naive()).SetWriteDeadline(time.Now().Add(answerTimeout))
 	if _, err := ctx.WriteString(stream.MustJSON(v) + "\n"); err != nil {
-		golog.Debugf("Answering: %v", err) // the client has gone
+		golog.Debugf("Writing the answer: %v", err) // the client has gone
 	}
 }

@@ -1,4 +1,4 @@
-// Package web is the server's HTTP face: every URL stands in New. It knows the rules of the events and never a store.
+// Package web is the server's HTTP interface: New lists every URL. It knows the rules, and no particular store.
 package web
 
 import (
@@ -10,38 +10,53 @@ import (
 	"github.com/kataras/iris/v12"
 
 	"iris-broadcast/internal/board"
+	"iris-broadcast/internal/delivery"
 	"iris-broadcast/internal/stream"
 )
 
-// Site is what the pages and URLs are made of.
+// Source is a log, and the broker that streams it.
+type Source struct {
+	stream.Log
+	Stream func(iris.Context, delivery.Reading) error // Broker.ServeHTTP
+}
+
+// source is where those topics are.
+func (s *Site) source(topics stream.Selection) Source {
+	if topics.Internal() {
+		return s.Own
+	}
+	return s.Events
+}
+
+// Site is what the handlers need.
 type Site struct {
-	Log     stream.Log
+	Events  Source // what clients publish
+	Own     Source // the server's own topics
 	Board   board.Store
-	Damage  func() []string             // what was damaged in the store, and is set aside
-	Stream  func(iris.Context, Reading) // serves one event stream: Broker.ServeHTTP
-	Streams func() int                  // how many are open
-	Metrics http.Handler                // every figure of the server, for Prometheus
-	Status  func() []stream.Event       // what the server has told of itself in the last minutes
-	Closing func() bool                 // the server is about to end
+	Damage  func() []string             // parts of the store that were damaged and set aside
+	Streams func() int                  // how many streams are open
+	Metrics http.Handler                // for Prometheus
+	Closing func() bool                 // the server is shutting down
 	Views   fs.FS                       // HTML templates
-	Public  fs.FS                       // what browsers fetch below /public
-	MaxData int64                       // bytes of an event's data
+	Public  fs.FS                       // files below /public
+	MaxData int64                       // maximum size of an event's data, in bytes
 	Access                              // who may read and write
 	check   *http.CrossOriginProtection // made by New
 	assets  map[string]asset            // of Public, by path
-	lists   chan struct{}               // holds a token for each list that is under way
+	lists   chan struct{}               // holds a token for each list being read
 }
 
-// New returns the handler of every URL there is.
+// New returns the handler of every URL.
 func New(s Site) (http.Handler, error) {
 	app := iris.New()
 	if err := s.prepare(app); err != nil {
 		return nil, err
 	}
-	app.UseRouter(s.recover, s.limitTime, s.headers, s.crossOrigin)
-	app.OnErrorCode(http.StatusNotFound, s.unrouted)
+	app.UseRouter(s.recover, s.limitTime, s.headers, answer(s.crossOrigin))
+	app.OnErrorCode(http.StatusNotFound, answer(s.unrouted))
 
-	get := func(path string, handlers ...iris.Handler) { app.HandleMany("GET HEAD", path, handlers...) }
+	get := func(path string, h handler) { app.HandleMany("GET HEAD", path, answer(h)) }
+	write := func(method, path string, h handler) { app.Handle(method, path, answer(s.guardWrites(h))) }
 
 	get("/", s.home)
 	get("/mini", s.mini)
@@ -50,29 +65,29 @@ func New(s Site) (http.Handler, error) {
 
 	get("/events", s.events)
 	get("/events/{topic:path}", s.events)
-	app.Post("/events/{topic:path}", s.mayWrite, s.publish)
+	write("POST", "/events/{topic:path}", s.publish)
 
 	get("/sse", s.events)
 
 	get("/api/v1/audits", s.listAudits)
-	app.Post("/api/v1/audits", s.mayWrite, s.addAudit)
-	get("/audits", s.auditsPage)
-	app.Post("/audits", s.mayWrite, s.postAudit)
+	write("POST", "/api/v1/audits", s.addAudit)
+	get("/audits", s.stored((*reader).auditsPage))
+	write("POST", "/audits", s.postAudit)
 
-	get("/api/v1/comments", inTurn, s.listComments)
-	app.Post("/api/v1/comments", s.mayWrite, s.addComment)
-	app.Put("/api/v1/comments/{id}/like", s.mayWrite, s.like)
-	app.Delete("/api/v1/comments/{id}/like", s.mayWrite, s.unlike)
-	get("/comments", inTurn, s.commentsPage)
-	app.Post("/comments", s.mayWrite, s.postComment)
-	app.Post("/comments/{id}/like", s.mayWrite, s.postLike)
+	get("/api/v1/comments", inTurn(s.listComments))
+	write("POST", "/api/v1/comments", s.addComment)
+	write("PUT", "/api/v1/comments/{id}/like", s.like)
+	write("DELETE", "/api/v1/comments/{id}/like", s.unlike)
+	get("/comments", inTurn(s.commentsPage))
+	write("POST", "/comments", s.postComment)
+	write("POST", "/comments/{id}/like", s.postLike)
 
 	get("/watch", s.watchPage)
-	app.Post("/watch", s.mayWrite, s.postWatched)
+	write("POST", "/watch", s.postWatched)
 
 	get("/status", s.statusPage)
 	get("/ping", s.pingPage)
-	get("/time", inTurn, s.timePage)
+	get("/time", inTurn(s.timePage))
 
 	get("/healthz", s.health)
 	get("/readyz", s.ready)
@@ -82,11 +97,11 @@ func New(s Site) (http.Handler, error) {
 	return app, err
 }
 
-// answerTimeout is how long a client may take to receive an answer that is no stream; of an export, each part of it.
+// answerTimeout is how long a client may take to receive an answer other than a stream; of an export, each part.
 const answerTimeout = time.Minute
 
-// limitTime gives a body a time to arrive in, and the answer one to be taken. The server's own ReadTimeout and WriteTimeout
-// would do that too, and end every stream: those set deadlines of their own.
+// limitTime sets deadlines for reading the body and for writing the answer. The server's ReadTimeout and WriteTimeout
+// would end every stream as well, which instead sets deadlines of its own.
 func (s *Site) limitTime(ctx iris.Context) {
 	rc := http.NewResponseController(ctx.ResponseWriter().Naive())
 	if r := ctx.Request(); r.Body != nil && r.Body != http.NoBody {
@@ -96,40 +111,44 @@ func (s *Site) limitTime(ctx iris.Context) {
 	ctx.Next()
 }
 
-// bodyTimeout is ten seconds, and one more for each 64 KiB that a body may have.
+// bodyTimeout is ten seconds, and one more for each 64 KiB of -max-data.
 func (s *Site) bodyTimeout() time.Duration {
 	return 10*time.Second + time.Duration(s.MaxData)*time.Second/(64<<10)
 }
 
-// health says that the process answers, and how many streams it has.
-func (s *Site) health(ctx iris.Context) {
+// health reports that the process answers, and how many streams are open.
+func (s *Site) health(ctx iris.Context) error {
 	writeJSON(ctx, http.StatusOK, iris.Map{"status": "ok", "streams": s.Streams()})
+	return nil
 }
 
-// metrics tells every figure of the server.
-func (s *Site) metrics(ctx iris.Context) {
+// metrics answers with the metrics for Prometheus.
+func (s *Site) metrics(ctx iris.Context) error {
 	setHeader(ctx, "Cache-Control", "no-store")
 	s.Metrics.ServeHTTP(ctx.ResponseWriter(), ctx.Request())
+	return nil
 }
 
-// ready says whether the server is of use: it is not about to end, and its store answers.
-func (s *Site) ready(ctx iris.Context) {
+// ready reports whether the server can do its work: it is not shutting down, and its store is writable.
+func (s *Site) ready(ctx iris.Context) error {
 	var reasons []string
 	if s.Closing() {
 		reasons = append(reasons, "the server is shutting down")
 	}
 	within, cancel := context.WithTimeout(ctx.Request().Context(), 5*time.Second)
 	defer cancel()
-	if err := s.Log.Ready(within); err != nil {
+	if err := s.Events.Ready(within); err != nil {
 		reasons = append(reasons, "the store: "+stream.AsError(err).Detail)
 	}
 	if reasons != nil {
+		setHeader(ctx, "Retry-After", retryAfter)
 		writeJSON(ctx, http.StatusServiceUnavailable, iris.Map{"status": "unavailable", "reasons": reasons})
-		return
+		return nil
 	}
 	status := iris.Map{"status": "ok", "streams": s.Streams()}
 	if damage := s.Damage(); damage != nil {
 		status["damage"] = damage
 	}
 	writeJSON(ctx, http.StatusOK, status)
+	return nil
 }

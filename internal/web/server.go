@@ -8,27 +8,31 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/kataras/golog"
+
+	"iris-broadcast/internal/loglimit"
 )
 
-// Server is an http.Server with bounds for everything that a client could leave open, and a Shutdown that does not wait for
-// connections that never asked for anything: browsers keep some of those ready.
+// Server is an http.Server that bounds everything a client could leave open, and whose Shutdown does not wait for
+// connections without a request: browsers keep some of those ready.
 type Server struct {
 	http.Server
 
 	mu    sync.Mutex
-	fresh map[net.Conn]bool // connections that have not sent a byte; nil once Shutdown has begun
+	fresh map[net.Conn]bool // connections that have sent nothing yet; nil once Shutdown has begun
 }
 
-// sendBuffer is how many bytes the system may hold for one connection, about. Left to itself Linux grows it to megabytes, and
-// calls a full one writable only when a third is free: a client that reads slowly and steadily would seem to be stalled.
+// sendBuffer is about how many bytes the system buffers for one connection. By default Linux grows the buffer to
+// megabytes and reports a full one writable only once a third is free: a slow but steady reader would seem stalled.
 const sendBuffer = 128 << 10
 
-// NewServer returns a server of handler, which speaks TLS and HTTP/2 if there is a certificate. A connection of HTTP/2 that
-// takes nothing for stall is ended, with all its streams.
+// NewServer returns a server for handler, with TLS and HTTP/2 if certFile is not "". An HTTP/2 connection to which
+// nothing can be written for stall is closed, with all its streams.
 func NewServer(handler http.Handler, certFile, keyFile string, stall time.Duration) (*Server, error) {
 	s := &Server{fresh: map[net.Conn]bool{}}
 	s.Server = http.Server{
@@ -37,7 +41,7 @@ func NewServer(handler http.Handler, certFile, keyFile string, stall time.Durati
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ConnState:         s.connState,
-		ErrorLog:          log.New(errorLog{}, "", 0),
+		ErrorLog:          log.New(newErrorLog(), "", 0),
 		HTTP2:             &http.HTTP2Config{WriteByteTimeout: stall},
 	}
 	if certFile == "" {
@@ -51,27 +55,28 @@ func NewServer(handler http.Handler, certFile, keyFile string, stall time.Durati
 	return s, nil
 }
 
-// ServeOn serves the listener until Shutdown; then it returns nil.
+// Listen listens on addr, a host:port. On Linux the connection of a client that has vanished, so that its packets are
+// lost, is closed after at most three heartbeats: one until something is sent, two without an acknowledgment. Those
+// two are at least stall + 5 s, since a client that reads nothing and keeps its receive window closed runs into the
+// same timeout. That makes keep-alive probes superfluous: what is no stream has other bounds.
+func Listen(addr string, heartbeat, stall time.Duration) (net.Listener, error) {
+	config := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, listening syscall.RawConn) error {
+		return setOptions(listening, sendBuffer, max(2*heartbeat, stall+5*time.Second))
+	}}
+	config.SetMultipathTCP(false) // its sockets do not have the timeout
+	return config.Listen(context.Background(), "tcp", addr)
+}
+
+// ServeOn accepts connections from listener until Shutdown, then returns nil.
 func (s *Server) ServeOn(listener net.Listener) error {
 	serve := s.Serve
 	if s.TLSConfig != nil {
 		serve = func(listener net.Listener) error { return s.ServeTLS(listener, "", "") }
 	}
-	if err := serve(boundedListener{listener}); !errors.Is(err, http.ErrServerClosed) {
+	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
-}
-
-// boundedListener gives each connection its sendBuffer.
-type boundedListener struct{ net.Listener }
-
-func (l boundedListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		tcp.SetWriteBuffer(sendBuffer)
-	}
-	return conn, err
 }
 
 func (s *Server) connState(conn net.Conn, state http.ConnState) {
@@ -87,7 +92,8 @@ func (s *Server) connState(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// Shutdown stops accepting, lets the requests in flight finish, and cuts what is left when ctx ends.
+// Shutdown stops accepting connections, waits for requests in flight, and closes the remaining connections when ctx
+// ends.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	for conn := range s.fresh {
@@ -101,10 +107,16 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// errorLog takes what http.Server has to say of its clients' connections, such as TLS handshakes that failed.
-type errorLog struct{}
+// errorLog logs what http.Server reports about connections, such as failed TLS handshakes. A port scan causes
+// thousands.
+type errorLog struct{ lines *loglimit.Lines[int] }
 
-func (errorLog) Write(line []byte) (int, error) {
-	golog.Warnf("%q", line)
+func newErrorLog() errorLog {
+	return errorLog{loglimit.New(func(more int) { golog.Warnf("%d more connection errors", more) })}
+}
+
+func (l errorLog) Write(line []byte) (int, error) {
+	text := strings.TrimSuffix(string(line), "\n")
+	l.lines.Log(func() { golog.Warnf("%q", text) }, func(more *int) { *more++ })
 	return len(line), nil
 }

@@ -11,56 +11,52 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// What the page that watches topics begins with: so many of their newest events, and so many bytes of data, about.
+// What the watch page shows initially: at most that many of the newest events, and approximately that many bytes.
 const (
 	watchedEvents = 200
 	watchedBytes  = 256 << 10
 )
 
-// recentEvents is in how many of the newest events the page looks for topics to suggest.
+// recentEvents is how many of the newest events the page searches for topics to suggest.
 const recentEvents = 100
 
-// watchPage shows any topics live: what is stored now, and the position from which on its stream goes on.
-func (s *Site) watchPage(ctx iris.Context) {
+// watchPage shows any topics live: what is stored now, and the position from which its stream continues.
+func (s *Site) watchPage(ctx iris.Context) error {
 	query, err := parseQuery(ctx.Request())
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	names := split(query["topic"])
 	if len(names) == 0 {
-		s.choosePage(ctx)
-		return
+		return s.choosePage(ctx)
 	}
 	topics, err := stream.ParseSelection(names)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
-	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: topics, Newest: watchedEvents, NewestBytes: watchedBytes})
+	page, err := s.source(topics).Page(ctx.Request().Context(), stream.Query{Topics: topics, Newest: watchedEvents, NewestBytes: watchedBytes})
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	names = topics.Names()
-	data := iris.Map{"Topics": names, "Query": topicQuery(topics), "Source": streamPath(topics), "Origin": origin(ctx.Request()),
-		"Events": watched(page.Events), "Older": page.Older, "Position": page.Reached.String(), "Done": query.Get("published") != ""}
+	data := iris.Map{"Topics": names, "Query": topicQuery(topics), "Source": streamPath(topics),
+		"Origin": origin(ctx.Request()), "Events": watched(page.Events), "Older": page.Older,
+		"Position": page.Reached.String(), "Done": query.Get("published") != ""}
 	if len(names) == 1 && len(topics.Topics) == 1 {
 		data["Topic"] = names[0]
-		if _, err := writable(names[0]); err != nil {
+		if _, err := stream.ParsePublishable(names[0]); err != nil {
 			data["Refused"] = stream.AsError(err).Detail
 		}
 	}
-	s.page(ctx, "watch", shortened(strings.Join(names, ", "), 60)+" · Watch", data)
+	return s.page(ctx, "watch", shortened(strings.Join(names, ", "), 60)+" · Watch", data)
 }
 
-// choosePage asks for a topic, and suggests those that have spoken lately.
-func (s *Site) choosePage(ctx iris.Context) {
-	all, _ := stream.ParseSelection([]string{"*"}) // a pattern that stands in the program
-	page, err := s.Log.Page(ctx.Request().Context(), stream.Query{Topics: all, Newest: recentEvents})
+// choosePage asks for a topic and suggests recently active ones.
+func (s *Site) choosePage(ctx iris.Context) error {
+	all, _ := stream.ParseSelection([]string{"*"}) // cannot fail
+	page, err := s.Events.Page(ctx.Request().Context(), stream.Query{Topics: all, Newest: recentEvents})
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
 	}
 	var recent []string
 	for _, e := range slices.Backward(page.Events) {
@@ -68,41 +64,41 @@ func (s *Site) choosePage(ctx iris.Context) {
 			recent = append(recent, name)
 		}
 	}
-	s.page(ctx, "watch-choose", "Watch", iris.Map{"Recent": recent})
+	return s.page(ctx, "watch-choose", "Watch", iris.Map{"Recent": recent})
 }
 
-// postWatched publishes what the page's form has sent without JavaScript.
-func (s *Site) postWatched(ctx iris.Context) {
-	err := s.readForm(ctx)
-	form := ctx.Request().PostForm
-	var event stream.Event
-	if err == nil {
-		event.Topic, err = writable(form.Get("topic"))
-	}
-	if err == nil {
-		event.Type, err = stream.ParseType(form.Get("type"))
-	}
-	if err == nil {
-		// A form sends each line break as CRLF, whatever was typed (HTML, "Constructing the entry list").
-		event.Data, err = stream.ParseData([]byte(strings.ReplaceAll(form.Get("data"), "\r\n", "\n")))
-	}
-	if err == nil {
-		_, err = s.Log.Append(ctx.Request().Context(), event)
-	}
+// postWatched publishes from the page's form, without JavaScript.
+func (s *Site) postWatched(ctx iris.Context) error {
+	form, err := s.readForm(ctx)
 	if err != nil {
-		Fail(ctx, err)
-		return
+		return err
+	}
+	var event stream.Event
+	if event.Topic, err = stream.ParsePublishable(form.Get("topic")); err != nil {
+		return err
+	}
+	if event.Type, err = stream.ParseType(form.Get("type")); err != nil {
+		return err
+	}
+	// Forms send every line break as CRLF (HTML standard, "Constructing the entry list").
+	if event.Data, err = stream.ParseData([]byte(strings.ReplaceAll(form.Get("data"), "\r\n", "\n"))); err != nil {
+		return err
+	}
+	if _, err = s.Events.Append(ctx.Request().Context(), event); err != nil {
+		return err
 	}
 	seeOther(ctx, "/watch?"+url.Values{"topic": {event.Topic.String()}, "published": {"1"}}.Encode()+"#publish")
+	return nil
 }
 
-// split takes topics apart that were typed into one field. No topic holds a space or a comma.
+// split separates topics typed into one field. No topic has a space or a comma.
 func split(texts []string) []string {
-	return strings.FieldsFunc(strings.Join(texts, " "), func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
+	separator := func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }
+	return strings.FieldsFunc(strings.Join(texts, " "), separator)
 }
 
-// streamPath is where the topics' stream is, and topicQuery the same for a page. A topic has nothing that a URL would need
-// to escape; its "$" and "/" and a pattern's "*" stand for themselves in a query (RFC 3986, 3.4).
+// streamPath is the URL of the topics' stream, and topicQuery their query for a page. Nothing in a topic needs
+// escaping: "$", "/" and a pattern's "*" may appear in a query as they are (RFC 3986, section 3.4).
 func streamPath(topics stream.Selection) string {
 	if len(topics.Topics) == 1 && len(topics.Patterns) == 0 {
 		return "/events/" + topics.Topics[0].String() + "?envelope=1"
@@ -114,7 +110,7 @@ func topicQuery(topics stream.Selection) string {
 	return "topic=" + strings.Join(topics.Names(), "&topic=")
 }
 
-// origin is the server as its visitor names it.
+// origin is the server's origin as its visitor sees it.
 func origin(r *http.Request) string {
 	host := r.Host
 	if !plainHost.MatchString(host) {
@@ -126,7 +122,7 @@ func origin(r *http.Request) string {
 	return "http://" + host
 }
 
-// watchedEvent is an event as the page shows it. Exact is its data as JSON, where HTML cannot hold it as it is.
+// watchedEvent is an event as the page shows it. Exact is its data as JSON where HTML cannot represent it.
 type watchedEvent struct {
 	stream.Event
 	Exact string
@@ -142,7 +138,7 @@ func watched(events []stream.Event) []watchedEvent {
 	return all
 }
 
-// shortened is at most n bytes of a text in ASCII.
+// shortened cuts ASCII text to n characters.
 func shortened(text string, n int) string {
 	if len(text) <= n {
 		return text

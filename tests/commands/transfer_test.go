@@ -132,7 +132,7 @@ func TestCommandsSayPolitelyWhatTheyCannotDo(t *testing.T) {
 		{2, open.store, "flag provided but not defined: -nonsense", []string{"check", "-nonsense"}},
 		{2, open.store, "-since is an id such as", []string{"export", "-since", "soon"}},
 		{2, open.store, "A topic is 1 to 256 bytes", []string{"export", "-topic", "a//b"}},
-		{2, open.store, "-store: want pebble:DIR", []string{"topics", "-store", "disk"}},
+		{2, open.store, "-store: must be pebble:DIR", []string{"topics", "-store", "disk"}},
 	} {
 		refused(t, strings.NewReader(""), c.code, c.words, c.store, c.args...)
 	}

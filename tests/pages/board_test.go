@@ -80,7 +80,7 @@ func TestTheBoardPageRefusesWhatTheRulesRefuseAndKeepsWhatWasTyped(t *testing.T)
 	b.Fill("#commentForm textarea", "   ")
 	b.Click("#commentForm button")
 	b.Until("the reason is shown",
-		`document.querySelector("#commentForm .problem").textContent.includes("content is 1 to 2000 characters")`)
+		`document.querySelector("#commentForm .problem").textContent.includes("content must be 1 to 2000 characters")`)
 	if got := harness.Eval[string](b, `document.querySelector("#commentForm textarea").value`); got != "   " {
 		t.Errorf("what was typed has become %q", got)
 	}

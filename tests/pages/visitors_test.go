@@ -60,7 +60,7 @@ func TestErrorsArePagesWithAWayHome(t *testing.T) {
 		title  string
 		words  string
 	}{
-		{"/nothing-here", 404, "Not Found", "There is nothing at this address."},
+		{"/nothing-here", 404, "Not Found", "There is nothing at this address"},
 		{"/events/a%20b", 400, "Bad Request", "letters"},
 	} {
 		if status := b.Open(s.URL + test.path); status != test.status {

@@ -162,16 +162,16 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	p.WantExit(-1)
 }
 
-// fails runs the server, which is to give up at once, and returns what it says.
-func fails(t *testing.T, env string, args ...string) string {
+// fails runs the server, which is to give up at once with that exit code, and returns what it says.
+func fails(t *testing.T, code int, env string, args ...string) string {
 	t.Helper()
 	command := harness.Command(t, args...)
 	if env != "" {
 		command.Env = append(command.Env, env)
 	}
 	said, err := command.CombinedOutput()
-	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 {
-		t.Errorf("%q %q: %v, want exit code 1", env, args, err)
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != code {
+		t.Errorf("%q %q: %v, want exit code %d", env, args, err, code)
 	}
 	return string(said)
 }
@@ -183,7 +183,7 @@ func TestATakenPortIsOneLineThatHelps(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	said := fails(t, "", "-addr", listener.Addr().String())
+	said := fails(t, 1, "", "-addr", listener.Addr().String())
 	want := regexp.MustCompile("^iris-broadcast: 127.0.0.1:[0-9]+ is in use; try `-addr 127.0.0.1:[0-9]+`\n$")
 	if !want.MatchString(said) {
 		t.Errorf("it said %q", said)
@@ -193,27 +193,31 @@ func TestATakenPortIsOneLineThatHelps(t *testing.T) {
 func TestABadSettingIsFatalAndSaysWhatWouldBeRight(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ env, args, want string }{
-		{"", "-keep-events 0", "-keep-events: want a whole number from 1 to"},
-		{"", "-keep-age soon", "-keep-age: want a time from 1s to"},
-		{"", "-max-data 1TB", "-max-data: want a size from 1 B to 64 MiB"},
-		{"", "-heartbeat 40s", "-heartbeat: want a time from 100ms to 30s"},
-		{"", "-log-level loud", "-log-level: want debug or info or warn or error"},
-		{"", "-store disk", "-store: want pebble:DIR, such as pebble:broadcast-data, or memory"},
-		{"", "-demo=perhaps", "-demo: want true or false"},
-		{"", "-addr 8080", "-addr: want host:port, such as localhost:8080"},
+		{"", "-keep-events 0", "-keep-events: must be a whole number from 1 to"},
+		{"", "-keep-age soon", "-keep-age: must be a duration from 1s to"},
+		{"", "-max-data 1TB", "-max-data: must be a size from 1 B to 64 MiB"},
+		{"", "-heartbeat 40s", "-heartbeat: must be a duration from 100ms to 30s"},
+		{"", "-log-level loud", "-log-level: must be one of debug, info, warn, error"},
+		{"", "-store disk", "-store: must be pebble:DIR, such as pebble:broadcast-data, or memory"},
+		{"", "-demo=perhaps", "-demo: must be true or false"},
+		{"", "-addr 8080", "-addr: must be host:port, such as localhost:8080"},
 		{"", "-tls-cert cert.pem", "-tls-cert and -tls-key go together"},
 		{"", "-tls-cert cert.pem -tls-key key.pem", "cert.pem"},
-		{"", "-max-pending 1KiB", "-max-pending is less than -max-data"},
-		{"", "-max-data 1MiB -keep-bytes 1MiB", "-keep-bytes is too little"},
-		{"", "-cors-origins example.com", "want origins as browsers send them, such as https://example.com"},
-		{"", "-cors-origins https://Example.com", "in small letters"},
-		{"", "-cors-origins https://example.com:443", "without the scheme's own port"},
-		{"", "-cors-origins ,", "want names with commas between them"},
+		{"", "-max-pending 1KiB", "-max-pending must be at least -max-data"},
+		{"", "-max-data 1MiB -keep-bytes 1MiB", "-keep-bytes must be at least twice -max-data"},
+		{"", "-cors-origins example.com", "must be origins as browsers send them, separated by commas, such as https://example.com"},
+		{"", "-cors-origins https://Example.com", "lower case"},
+		{"", "-cors-origins https://example.com:443", "no default port"},
+		{"", "-cors-origins ,", "must be origins as browsers send them"},
 		{"", "-nonsense", "-h shows all settings"},
-		{"", "nonsense", `"nonsense" is not a setting`},
-		{"BROADCAST_KEEP_EVENTS=many", "", `BROADCAST_KEEP_EVENTS is "many": want a whole number`},
+		{"", "nonsense", `unexpected argument "nonsense"`},
+		{"BROADCAST_KEEP_EVENTS=many", "", `BROADCAST_KEEP_EVENTS="many": must be a whole number`},
 	} {
-		said := fails(t, c.env, strings.Fields(c.args)...)
+		code := 2
+		if c.want == "cert.pem" { // well put, and not there
+			code = 1
+		}
+		said := fails(t, code, c.env, strings.Fields(c.args)...)
 		if !strings.Contains(said, c.want) || strings.Count(said, "\n") != 1 {
 			t.Errorf("%s %s: it said %q, want one line with %q", c.env, c.args, said, c.want)
 		}

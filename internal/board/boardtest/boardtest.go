@@ -69,7 +69,7 @@ func list(t *testing.T, store board.Store, visitor board.Visitor, limit, offset 
 // events returns all events of the board.
 func events(t *testing.T, log stream.Log) []stream.Event {
 	t.Helper()
-	page, err := log.Page(t.Context(), stream.Query{Topics: stream.Select(board.Topic), Limit: stream.MaxPage})
+	page, err := log.Page(t.Context(), stream.Query{Topics: stream.Select(stream.Comments), Limit: stream.MaxPage})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,12 +243,12 @@ func position(t *testing.T, open Open) {
 	c := comment(t, store, 1)
 	setLike(t, store, c.ID, "a", true, 1)
 	l := list(t, store, "a", 10, 0)
-	page, err := log.Page(t.Context(), stream.Query{Topics: stream.Select(board.Topic), After: l.Position, Limit: 10})
+	page, err := log.Page(t.Context(), stream.Query{Topics: stream.Select(stream.Comments), After: l.Position, Limit: 10})
 	if err != nil || len(page.Events) != 0 || page.Gap != nil {
 		t.Errorf("after the list's position: %+v, %v", page, err)
 	}
 	setLike(t, store, c.ID, "b", true, 2)
-	page, err = log.Page(t.Context(), stream.Query{Topics: stream.Select(board.Topic), After: l.Position, Limit: 10})
+	page, err = log.Page(t.Context(), stream.Query{Topics: stream.Select(stream.Comments), After: l.Position, Limit: 10})
 	if err != nil || len(page.Events) != 1 {
 		t.Errorf("after one more like: %+v, %v", page, err)
 	}
@@ -269,7 +269,7 @@ func agreement(t *testing.T, open Open) {
 	}
 	for range 20 {
 		l := list(t, store, "", 1, 0)
-		page, err := log.Page(t.Context(), stream.Query{Topics: stream.Select(board.Topic), Limit: stream.MaxPage})
+		page, err := log.Page(t.Context(), stream.Query{Topics: stream.Select(stream.Comments), Limit: stream.MaxPage})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,65 @@
+package delivery
+
+import (
+	"bytes"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"iris-broadcast/internal/metrics"
+	"iris-broadcast/internal/sse"
+)
+
+// socketPair is a conn of the writer, and its client's end.
+func socketPair(t *testing.T, w *writer) (*conn, *os.File) {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := os.NewFile(uintptr(fds[1]), "client")
+	t.Cleanup(func() { client.Close() })
+	w.held.Add(1)
+	return &conn{form: sse.Plain, writer: w, fd: fds[0]}, client
+}
+
+// read reads what a client gets until it ends with last.
+func read(t *testing.T, client *os.File, last string) string {
+	t.Helper()
+	client.SetReadDeadline(time.Now().Add(20 * time.Second))
+	var got []byte
+	for !bytes.HasSuffix(got, []byte(last)) {
+		part := make([]byte, 1024)
+		n, err := client.Read(part)
+		if got = append(got, part[:n]...); err != nil {
+			t.Fatalf("%v after %q", err, got)
+		}
+	}
+	return string(got)
+}
+
+func TestAConnectionThatJoinsInTheMiddleOfABatchGetsTheRest(t *testing.T) {
+	e := NewEngine(limits, metrics.New())
+	defer e.Close(t.Context())
+	w := e.writers[0]
+	first, firstClient := socketPair(t, w)
+	second, secondClient := socketPair(t, w)
+	s := &share{}
+	frame := func(data string) message { return message{kind: kindFrame, share: s, frame: []byte(data)} }
+	w.post( // all in one pass
+		message{kind: kindStart, conn: first, frames: [][]byte{[]byte("head ")}},
+		message{kind: kindJoin, conn: first, share: s},
+		message{kind: kindStart, conn: second, frames: [][]byte{[]byte("head "), []byte("one ")}},
+		frame("one "), frame("two "),
+		message{kind: kindJoin, conn: second, share: s},
+		frame("three"),
+	)
+	if got := read(t, firstClient, "three"); got != "head one two three" {
+		t.Errorf("the one that was there got %q", got)
+	}
+	if got := read(t, secondClient, "three"); got != "head one three" {
+		t.Errorf("the one that joined got %q", got)
+	}
+}
