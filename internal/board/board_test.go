@@ -43,7 +43,7 @@ func TestACommentIsWithinItsBounds(t *testing.T) {
 	}
 }
 
-func TestEventsSayNothingOfTheVisitor(t *testing.T) {
+func TestEventsDoNotRevealTheVisitor(t *testing.T) {
 	c, _ := board.New("Bob", "hello", time.Now())
 	var fields map[string]any
 	if err := json.Unmarshal([]byte(board.Commented(c).Data), &fields); err != nil || len(fields) != 5 {

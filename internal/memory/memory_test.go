@@ -24,7 +24,7 @@ func TestMemoryKeepsThePromisesOfABoard(t *testing.T) {
 	})
 }
 
-func TestMemoryForgetsWhatIsTooOldAndTellsOfIt(t *testing.T) {
+func TestMemoryExpiresEventsAndReportsTheGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		keep := logtest.Generous
 		keep.Age = time.Hour
@@ -53,22 +53,22 @@ func TestMemoryForgetsWhatIsTooOldAndTellsOfIt(t *testing.T) {
 		}
 		time.Sleep(30 * time.Minute)
 		if page := read(start); len(page.Events) != 1 || page.Events[0].ID != young || page.Gap == nil {
-			t.Errorf("the old one's hour is over: %+v", page)
+			t.Errorf("the old one has expired: %+v", page)
 		}
 		if page := read(old); page.Gap != nil {
-			t.Errorf("who has the old one misses nothing: %+v", page)
+			t.Errorf("a reader of the old one misses nothing: %+v", page)
 		}
 		time.Sleep(31 * time.Minute)
 		if page := read(old); len(page.Events) != 0 || page.Gap == nil || page.Gap.Oldest != young {
-			t.Errorf("everything is too old: %+v", page)
+			t.Errorf("everything has expired: %+v", page)
 		}
 		if page := read(young); page.Gap != nil {
-			t.Errorf("who has the young one misses nothing: %+v", page)
+			t.Errorf("a reader of the young one misses nothing: %+v", page)
 		}
 	})
 }
 
-func TestMemoryBeginsAtTheMomentOfItsStart(t *testing.T) {
+func TestMemoryBeginsAtItsStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := memory.New(logtest.Generous)
 		start := stream.ID{Ms: uint64(time.Now().UnixMilli())}
@@ -78,7 +78,7 @@ func TestMemoryBeginsAtTheMomentOfItsStart(t *testing.T) {
 		all := stream.Select(stream.MustTopic("any"))
 		if page, _ := log.Page(t.Context(),
 			stream.Query{Topics: all, After: start.Before(), Limit: 1}); page.Gap == nil {
-			t.Error("what came before the start cannot be known, and no gap says so")
+			t.Error("nothing is known before the start, yet there is no gap")
 		}
 		ids, _ := log.Append(t.Context(), stream.Event{Topic: stream.MustTopic("any"), Data: strings.Repeat("x", 9)})
 		if !start.Less(ids[0]) {

@@ -10,9 +10,9 @@ import (
 	"iris-broadcast/internal/stream/logtest"
 )
 
-// TestTheOrderHasWhatTheTopicsHave removes from the middle of the order: topics that speak often lose their events, and
-// those that speak rarely keep theirs.
-func TestTheOrderHasWhatTheTopicsHave(t *testing.T) {
+// TestTheOrderAgreesWithTheTopics removes from the middle of the order: busy topics lose their events, quiet ones keep
+// theirs.
+func TestTheOrderAgreesWithTheTopics(t *testing.T) {
 	keep := logtest.Generous
 	keep.Events = 3
 	s := New(keep)
@@ -49,7 +49,7 @@ func TestTheOrderHasWhatTheTopicsHave(t *testing.T) {
 		t.Errorf("the order has %d entries and counts %d, the topics have %d", len(got), live, len(want))
 	}
 	if most := 4*live/blockSize + 16; len(s.order.blocks) > most || entries > 4*live+2*blockSize {
-		t.Errorf("%d entries of which %d live are in %d blocks, want at most %d", entries, live, len(s.order.blocks),
+		t.Errorf("%d entries, %d of them live, are in %d blocks, want at most %d", entries, live, len(s.order.blocks),
 			most)
 	}
 }

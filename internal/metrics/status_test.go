@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestAStatusIsOfTheTimeSinceTheOneBefore(t *testing.T) {
+func TestAStatusCoversTheTimeSinceTheLastOne(t *testing.T) {
 	m := New()
 	m.Delay.Observe(0.3) // before, so that it does not count
 	m.Events.Add(7)
@@ -16,9 +16,9 @@ func TestAStatusIsOfTheTimeSinceTheOneBefore(t *testing.T) {
 		p50, p99 float64   // in milliseconds; -1 is none
 	}{
 		{nil, -1, -1},
-		{[]float64{0.0001, 0.0002, 0.0003, 0.0004}, 0.25, 0.5}, // all in the first bucket: the middle of it is half of them
+		{[]float64{0.0001, 0.0002, 0.0003, 0.0004}, 0.25, 0.5}, // all in the first bucket, so its middle is the median
 		{[]float64{0.0001, 0.0007, 0.0007, 0.0007, 60}, 0.63, 28_405.43},
-		{[]float64{60}, 28_405.43, 28_405.43}, // slower than any bucket says
+		{[]float64{60}, 28_405.43, 28_405.43}, // above the last bucket
 		{nil, -1, -1},
 	} {
 		for _, delay := range c.delays {

@@ -18,7 +18,7 @@ type alone struct {
 	failed chan error
 }
 
-func openAlone(dir string, change func(*lsm.Options)) (*alone, error) {
+func openAlone(dir string, wal bool) (*alone, error) {
 	a := &alone{failed: make(chan error, 1)}
 	fail := func(err error) {
 		select {
@@ -31,12 +31,8 @@ func openAlone(dir string, change func(*lsm.Options)) (*alone, error) {
 		damaged: func(keySpan) { fail(errDamaged) },
 		fatal:   fail,
 	})
-	report := o.EventListener.BackgroundError
-	o.EventListener.BackgroundError = func(err error) {
-		fail(err) // itself, not just its text
-		report(err)
-	}
-	change(o)
+	o.EventListener.BackgroundError = fail // with the error itself, not just its text
+	o.DisableWAL = !wal
 	var err error
 	a.db, err = openDatabase(dir, o)
 	return a, err
@@ -87,7 +83,7 @@ func CompactFolder(ctx context.Context, dir string, progress Progress) (before, 
 	if err := hasRoom(vfs.Default, dir, 2*compactAtOnce); err != nil {
 		return 0, 0, err
 	}
-	a, err := openAlone(dir, func(*lsm.Options) {})
+	a, err := openAlone(dir, true)
 	if err != nil {
 		return 0, 0, explain(dir, err)
 	}

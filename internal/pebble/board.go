@@ -39,8 +39,8 @@ func rank(c board.Comment) []byte {
 const placeSize = 1 + 8 + 8
 
 // get returns a copy of a key's value, nil if there is none.
-func (s *Store) get(key []byte) (value []byte, err error) {
-	found, closer, err := s.db.Get(key)
+func get(db *lsm.DB, key []byte) (value []byte, err error) {
+	found, closer, err := db.Get(key)
 	if errors.Is(err, lsm.ErrNotFound) {
 		return nil, nil
 	}
@@ -71,7 +71,7 @@ func put(b *lsm.Batch, c board.Comment) error {
 // AddComment implements board.Store.
 func (s *Store) AddComment(ctx context.Context, c board.Comment) error {
 	_, err := s.change(ctx, func(b *lsm.Batch) ([]stream.Event, error) {
-		value, err := s.get([]byte{totalKey})
+		value, err := get(s.db, []byte{totalKey})
 		if err != nil {
 			return nil, s.unreadable(err)
 		}
@@ -85,7 +85,7 @@ func (s *Store) AddComment(ctx context.Context, c board.Comment) error {
 // SetLike implements board.Store.
 func (s *Store) SetLike(ctx context.Context, id string, visitor board.Visitor, like bool) (likes int, err error) {
 	_, err = s.change(ctx, func(b *lsm.Batch) ([]stream.Event, error) {
-		value, err := s.get(keyOfComment(id))
+		value, err := get(s.db, keyOfComment(id))
 		if err != nil {
 			return nil, s.unreadable(err)
 		}
@@ -96,7 +96,7 @@ func (s *Store) SetLike(ctx context.Context, id string, visitor board.Visitor, l
 		if err != nil {
 			return nil, s.unreadable(err)
 		}
-		liked, err := s.get(keyOfLike(id, visitor))
+		liked, err := get(s.db, keyOfLike(id, visitor))
 		if likes = c.Likes; err != nil || like == (liked != nil) {
 			return nil, s.unreadable(err)
 		}
@@ -116,21 +116,19 @@ func (s *Store) SetLike(ctx context.Context, id string, visitor board.Visitor, l
 
 // List implements board.Store. All it shows is durable: it waits for changes that it sees but are not durable yet.
 func (s *Store) List(ctx context.Context, visitor board.Visitor, limit, offset int) (list board.List, err error) {
-	for range attempts {
+	err = s.reread(ctx, func() error {
 		v := &view{}
-		if err = s.lookBetween(ctx, v, &list.Position); err == nil {
-			list.Comments = nil
-			err = v.list(&list, visitor, limit, offset)
-			err = cmp.Or(err, v.close())
+		if err := s.lookBetween(ctx, v, &list.Position); err != nil {
+			return err
 		}
-		if err == nil {
-			return list, s.waitFor(ctx, list.Position)
-		}
-		if err = s.mend(ctx, err); err != nil {
-			return board.List{}, err
-		}
+		list.Comments = nil
+		err := v.list(&list, visitor, limit, offset)
+		return cmp.Or(err, v.close())
+	})
+	if err != nil {
+		return board.List{}, err
 	}
-	return board.List{}, errUnreadable
+	return list, s.waitFor(ctx, list.Position)
 }
 
 // lookBetween opens a view between two changes, and sets the position that it shows. While the disk accepts no writes,

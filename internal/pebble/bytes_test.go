@@ -9,8 +9,8 @@ import (
 	"iris-broadcast/internal/stream/logtest"
 )
 
-// TestTheFolderIsBoundedByKeepBytes writes much more than may be kept. Beside twice that, the folder has the reserve,
-// logs, and tables that are few enough not to be worth a compaction: 256 MiB.
+// TestTheFolderIsBoundedByKeepBytes writes much more than may be kept. Besides twice that, the folder holds the
+// reserve, logs, and tables too few to be worth a compaction: 256 MiB.
 func TestTheFolderIsBoundedByKeepBytes(t *testing.T) {
 	t.Parallel()
 	keep := logtest.Generous

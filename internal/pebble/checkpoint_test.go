@@ -14,7 +14,7 @@ import (
 
 func noProgress(string, int64, int64) {}
 
-// checkpoint copies a store while it goes on.
+// checkpoint copies a store that stays in use.
 func checkpoint(db *lsm.DB, files vfs.FS, store, dir string, progress Progress) error {
 	moment, err := freeze(db, files, store)
 	if err != nil {
@@ -29,7 +29,7 @@ func checkpoint(db *lsm.DB, files vfs.FS, store, dir string, progress Progress) 
 	return err
 }
 
-func TestACopyHasWhatWasAcknowledgedAndPublishersGoOn(t *testing.T) {
+func TestABackupHasEverythingAcknowledgedAndPublishersKeepPublishing(t *testing.T) {
 	dir := t.TempDir()
 	s := openTiny(t, vfs.Default, dir+"/store")
 	var acked atomic.Uint64
@@ -74,7 +74,7 @@ func TestACopyHasWhatWasAcknowledgedAndPublishersGoOn(t *testing.T) {
 	t.Logf("%d before, %d published meanwhile", before, during-before)
 }
 
-func TestAHalfCopyIsNeverTakenForAWholeOne(t *testing.T) {
+func TestAnUnfinishedBackupIsNeverTakenForAFinishedOne(t *testing.T) {
 	mem := newTinyFS(vfs.NewMem(), 1<<30)
 	s := openTiny(t, mem, "store")
 	for range 300 {
@@ -90,7 +90,7 @@ func TestAHalfCopyIsNeverTakenForAWholeOne(t *testing.T) {
 		t.Helper()
 		for _, name := range []string{"copy", "copy.partial"} {
 			if _, err := mem.Stat(name); !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("%s: %s is there: %v", what, name, err)
+				t.Errorf("%s: %s exists: %v", what, name, err)
 			}
 		}
 	}
@@ -102,7 +102,7 @@ func TestAHalfCopyIsNeverTakenForAWholeOne(t *testing.T) {
 	gone("no room")
 	mem.add(left)
 	if err := s.disk.writable(); err != nil {
-		t.Errorf("the store has no part in it: %v", err)
+		t.Errorf("the store is affected: %v", err)
 	}
 	names, _ := mem.List("store")
 	for _, name := range names {

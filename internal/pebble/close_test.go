@@ -18,7 +18,7 @@ import (
 	"iris-broadcast/internal/stream/logtest"
 )
 
-func TestCloseWaitsForWhoeverReads(t *testing.T) {
+func TestCloseWaitsForReaders(t *testing.T) {
 	for range 10 {
 		s := openOn(t, vfs.NewMem(), "store", logtest.Generous, newHands())
 		events := make([]stream.Event, 1000)
@@ -56,9 +56,9 @@ func TestCloseWaitsForWhoeverReads(t *testing.T) {
 	}
 }
 
-// TestOneThatTheDiskHoldsUpHoldsUpNobodyElse has the disk fail while a publisher makes the next log for Pebble, which
-// is a call that never ends, and others wait for their turn.
-func TestOneThatTheDiskHoldsUpHoldsUpNobodyElse(t *testing.T) {
+// TestAPublisherBlockedByTheDiskBlocksNobodyElse lets the disk fail while a publisher is in a call that never returns,
+// making Pebble's next log, and others wait for their turn.
+func TestAPublisherBlockedByTheDiskBlocksNobodyElse(t *testing.T) {
 	fs := newTinyFS(vfs.NewMem(), 1<<40)
 	s := openOn(t, fs, "store", logtest.Generous, newHands())
 	first := add(t, s, news, "kept")
@@ -97,14 +97,14 @@ func TestOneThatTheDiskHoldsUpHoldsUpNobodyElse(t *testing.T) {
 		select {
 		case err := <-ended:
 			if stream.AsError(err).Code != stream.Unavailable {
-				t.Errorf("a publisher is told: %v", err)
+				t.Errorf("a publisher gets: %v", err)
 			}
 		case <-time.After(20 * time.Second):
 			t.Fatal("a publisher hangs")
 		}
 	}
 	if page := read(t, s, stream.Query{Anywhere: true, Limit: 1}); len(page.Events) != 1 || page.Events[0].ID != first {
-		t.Errorf("what is stored is not read on: %+v", page)
+		t.Errorf("stored events are not readable: %+v", page)
 	}
 	if _, err := s.List(t.Context(), "visitor", 10, 0); err != nil {
 		t.Errorf("the board: %v", err)
@@ -118,7 +118,7 @@ func TestOneThatTheDiskHoldsUpHoldsUpNobodyElse(t *testing.T) {
 	}
 }
 
-// waiting is how many goroutines wait in that function, for what a stack says of it.
+// waiting is how many goroutines have these functions on their stacks.
 func waiting(function, what string) (n int) {
 	stacks := make([]byte, 4<<20)
 	for _, stack := range bytes.Split(stacks[:runtime.Stack(stacks, true)], []byte("\n\n")) {

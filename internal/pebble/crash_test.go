@@ -13,9 +13,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// TestWhatIsAcknowledgedSurvivesACrashAtAnyMoment takes a look at the disk as a crash would leave it, again and
-// again, while many publish, with none, some or all of what was not synced.
-func TestWhatIsAcknowledgedSurvivesACrashAtAnyMoment(t *testing.T) {
+// TestAcknowledgedWritesSurviveACrashAtAnyMoment examines the disk as a crash would leave it, again and again while
+// many publish, with none, some or all of the unsynced data.
+func TestAcknowledgedWritesSurviveACrashAtAnyMoment(t *testing.T) {
 	disk := vfs.NewCrashableMem()
 	o := options(disk, quietly)
 	o.MemTableSize = 64 << 10
@@ -52,7 +52,7 @@ func TestWhatIsAcknowledgedSurvivesACrashAtAnyMoment(t *testing.T) {
 	t.Logf("%d crashes, %d acknowledged", crashes, len(c.acked))
 }
 
-// afterCrash opens a store, and reads what had been acknowledged.
+// afterCrash opens a store, and reads everything that had been acknowledged.
 func afterCrash(t *testing.T, fs vfs.FS, acked []uint64) {
 	t.Helper()
 	if found, err := checkRecords(fs, "store"); err != nil || len(found) > 0 {

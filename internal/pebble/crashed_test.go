@@ -15,7 +15,7 @@ import (
 	"iris-broadcast/internal/stream/logtest"
 )
 
-// acked is what a store has acknowledged.
+// acked is everything that a store has acknowledged.
 type acked struct {
 	mu       sync.Mutex
 	events   map[string][]stream.Event // of each topic
@@ -35,9 +35,9 @@ func (a *acked) copy() (events map[string][]stream.Event, comments map[string]bo
 	return events, comments
 }
 
-// TestAStoreHasWhatItAcknowledgedAfterACrashAtAnyMoment looks at the disk as a crash would leave it, again and again,
-// while many publish, comment and have topics forgotten.
-func TestAStoreHasWhatItAcknowledgedAfterACrashAtAnyMoment(t *testing.T) {
+// TestAStoreKeepsWhatItAcknowledgedThroughACrashAtAnyMoment examines the disk as a crash would leave it, again and
+// again, while many publish, comment and make the store forget topics.
+func TestAStoreKeepsWhatItAcknowledgedThroughACrashAtAnyMoment(t *testing.T) {
 	keep := logtest.Generous
 	keep.Events, keep.Bytes = 12, 40<<10 // so that topics are forgotten
 	keep.Always = map[stream.Topic]int{rare: 1 << 20}
@@ -79,7 +79,7 @@ func (a *acked) count() (n int) {
 	return n
 }
 
-// publish appends, and comments, so many times.
+// publish appends events and comments.
 func (a *acked) publish(t *testing.T, s *Store, name string, times int) {
 	rng := rand.New(rand.NewPCG(rand.Uint64(), 9))
 	for i := range times {
@@ -114,8 +114,8 @@ func (a *acked) publish(t *testing.T, s *Store, name string, times int) {
 	}
 }
 
-// afterCrashOf opens what a crash has left: it agrees with itself, has all that was acknowledged and is not removed by
-// its rules, tells of what is, and goes on above all its IDs.
+// afterCrashOf opens what a crash has left: it is consistent, has everything acknowledged that its limits do not
+// remove, reports removals as gaps, and assigns IDs above all earlier ones.
 func afterCrashOf(t *testing.T, fs vfs.FS, keep stream.Retention, events map[string][]stream.Event,
 	comments map[string]bool) {
 	t.Helper()
@@ -145,7 +145,7 @@ func afterCrashOf(t *testing.T, fs vfs.FS, keep stream.Retention, events map[str
 			}
 			page := read(t, s, stream.Query{Topics: stream.Select(topic), After: e.ID.Before(), Limit: 1})
 			if page.Gap == nil || name == rare.String() {
-				t.Errorf("%v of %s was acknowledged, and is gone without a gap: %v", e.ID, name, there[e.ID])
+				t.Errorf("%v of %s was acknowledged, and is missing without a gap: %v", e.ID, name, there[e.ID])
 				return
 			}
 		}
@@ -158,11 +158,11 @@ func afterCrashOf(t *testing.T, fs vfs.FS, keep stream.Retention, events map[str
 		delete(comments, c.ID)
 	}
 	if len(comments) > 0 {
-		t.Errorf("%d comments are gone", len(comments))
+		t.Errorf("%d comments are missing", len(comments))
 	}
 }
 
-// crashes is how often there is a look at the disk.
+// crashes is how often the disk is examined.
 func crashes() int {
 	if os.Getenv("BROADCAST_TEST_LONG") != "" {
 		return 100

@@ -16,7 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// worded is a value that is its key's alone.
+// worded is a value that belongs to one key only.
 func worded(n uint64) []byte {
 	var seed [32]byte
 	binary.BigEndian.PutUint64(seed[:], n)
@@ -32,7 +32,7 @@ func smallOptions(fs vfs.FS) *lsm.Options {
 	return o
 }
 
-// damageSample is a store with tables on several levels, deletions of both kinds, and a log of what is in none yet.
+// damageSample is a store with tables on several levels, deletions of both kinds, and a log of what is in no table yet.
 func damageSample(t *testing.T) *vfs.MemFS {
 	t.Helper()
 	fs := vfs.NewMem()
@@ -69,7 +69,7 @@ func damageSample(t *testing.T) *vfs.MemFS {
 	return fs
 }
 
-// scan reads all of a store, and checks that no value is another's.
+// scan reads all of a store, and checks that each value belongs to its key.
 func scan(t *testing.T, db *lsm.DB) (keys map[string]bool, err error) {
 	t.Helper()
 	keys = map[string]bool{}
@@ -133,7 +133,7 @@ func rewrite(t *testing.T, fs vfs.FS, name string, change func(data []byte) []by
 	}
 }
 
-// storeFiles are a store's files of some length: what a bit can be flipped in.
+// storeFiles is a store's files that are not empty, in which a bit can be flipped.
 func storeFiles(t *testing.T, fs vfs.FS) (names []string, sizes map[string]int) {
 	t.Helper()
 	all, err := fs.List("store")
@@ -151,7 +151,7 @@ func storeFiles(t *testing.T, fs vfs.FS) (names []string, sizes map[string]int) 
 	return names, sizes
 }
 
-// TestNoFlippedBitIsServedOrMissed is about 60 places; BROADCAST_TEST_FLIPS says how many instead.
+// TestNoFlippedBitIsServedOrMissed flips a bit in about 60 places, or as many as BROADCAST_TEST_FLIPS says.
 func TestNoFlippedBitIsServedOrMissed(t *testing.T) {
 	flips := 60
 	if n, err := strconv.Atoi(os.Getenv("BROADCAST_TEST_FLIPS")); err == nil {
@@ -191,11 +191,11 @@ func TestNoFlippedBitIsServedOrMissed(t *testing.T) {
 	}
 }
 
-// afterFlip says what becomes of a store with a flipped bit; what should not with an exclamation mark.
+// afterFlip returns what becomes of a store with a flipped bit, with an exclamation mark if it should not.
 func afterFlip(t *testing.T, fs *vfs.MemFS, want map[string]bool) string {
 	t.Helper()
 	found, err := checkDir(fs, "store", func(int64, int64) {})
-	told := err != nil || len(found) > 0
+	reported := err != nil || len(found) > 0
 	records, err := checkRecords(lookOnly{fs}, "store")
 	if err != nil {
 		return "! " + err.Error()
@@ -203,7 +203,7 @@ func afterFlip(t *testing.T, fs *vfs.MemFS, want map[string]bool) string {
 	got, err := scanDir(t, copyStore(t, fs))
 	switch {
 	case err == nil && maps.Equal(got, want):
-		if told {
+		if reported {
 			return "found, and nothing is missing"
 		}
 		return "nothing is missing"
@@ -211,7 +211,7 @@ func afterFlip(t *testing.T, fs *vfs.MemFS, want map[string]bool) string {
 		return "found before the store is opened, which Pebble would have been without a word"
 	case err == nil:
 		return "! gone without a word"
-	case !told:
+	case !reported:
 		return "! not found by a check: " + err.Error()
 	case len(records) > 0:
 		return "found before the store is opened"
@@ -219,7 +219,7 @@ func afterFlip(t *testing.T, fs *vfs.MemFS, want map[string]bool) string {
 	return mended(t, fs, want)
 }
 
-// mended sets the damage aside, and says how that went.
+// mended sets the damage aside, and returns how that went.
 func mended(t *testing.T, fs *vfs.MemFS, want map[string]bool) string {
 	t.Helper()
 	o := smallOptions(fs)

@@ -30,7 +30,7 @@ type disk struct {
 	reserve, headroom int64
 	retry             time.Duration
 	failed            chan struct{} // closed once the disk has failed
-	left              chan struct{} // closed by leave
+	abandoned         chan struct{} // closed by abandon
 
 	mu       sync.Mutex
 	serving  bool        // the store is open; until then, errors are returned
@@ -40,13 +40,12 @@ type disk struct {
 	cause    error       // why the disk has failed
 	lock     io.Closer   // Pebble's lock of the folder
 	identity os.FileInfo // of the lock's file
-	hasLeft  bool
 }
 
 func newDisk(fs vfs.FS, dir string) *disk {
 	return &disk{
 		FS: fs, dir: fs.PathJoin(dir), reserve: reserveSize, headroom: headroom, retry: retryEvery,
-		failed: make(chan struct{}), left: make(chan struct{}),
+		failed: make(chan struct{}), abandoned: make(chan struct{}),
 	}
 }
 
@@ -108,17 +107,18 @@ func (d *disk) condemn(err error) {
 	}
 }
 
-// leave unlocks the folder. It replaces closing if the disk would not accept what closing writes: the log has
+// abandon unlocks the folder. It replaces closing if the disk would not accept what closing writes: the log has
 // everything that was acknowledged. Blocked writes stay blocked until the process ends, since Pebble would keep
 // retrying them.
-func (d *disk) leave() {
+func (d *disk) abandon() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.hasLeft {
+	select {
+	case <-d.abandoned:
 		return
+	default:
 	}
-	d.hasLeft = true
-	close(d.left)
+	close(d.abandoned)
 	if d.lock != nil {
 		_ = d.lock.Close()
 	}

@@ -135,13 +135,13 @@ func (d *disk) Link(old, name string) error {
 // Unwrap implements vfs.FS.
 func (d *disk) Unwrap() vfs.FS { return d.FS }
 
-// Lock implements vfs.FS. It remembers the locked file's identity, and lets leave unlock it.
+// Lock implements vfs.FS. It remembers the locked file's identity, and lets abandon unlock it.
 func (d *disk) Lock(name string) (io.Closer, error) {
 	lock, err := d.FS.Lock(name)
 	if err != nil {
 		return nil, err
 	}
-	once := &closeOnce{Closer: lock}
+	once := closeFunc(sync.OnceValue(lock.Close))
 	info, err := d.stat()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -152,14 +152,7 @@ func (d *disk) Lock(name string) (io.Closer, error) {
 	return once, nil
 }
 
-// closeOnce is a Closer that may be closed more than once.
-type closeOnce struct {
-	io.Closer
-	once sync.Once
-	err  error
-}
+// closeFunc is an io.Closer.
+type closeFunc func() error
 
-func (c *closeOnce) Close() error {
-	c.once.Do(func() { c.err = c.Closer.Close() })
-	return c.err
-}
+func (c closeFunc) Close() error { return c() }

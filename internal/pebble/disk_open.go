@@ -2,8 +2,8 @@ package pebble
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
-	"strings"
 	"time"
 
 	lsm "github.com/cockroachdb/pebble/v2"
@@ -15,7 +15,7 @@ func (d *disk) open(o *lsm.Options) (*lsm.DB, error) {
 	if found, err := checkRecords(d.FS, d.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	} else if len(found) > 0 {
-		return nil, &damageError{found}
+		return nil, fmt.Errorf("%w: %v", errDamaged, found) // opening it would lose more than that
 	}
 	var db *lsm.DB
 	done := make(chan error, 1)
@@ -27,13 +27,13 @@ func (d *disk) open(o *lsm.Options) (*lsm.DB, error) {
 	select {
 	case err := <-done:
 		if err != nil {
-			d.leave()
+			d.abandon()
 			return nil, err
 		}
 		d.opened()
 		return db, nil
 	case <-d.failed:
-		d.leave()
+		d.abandon()
 		return nil, d.writable()
 	}
 }
@@ -53,7 +53,7 @@ func (d *disk) close(db *lsm.DB) error {
 	if d.broken() == nil {
 		go func() { closed <- guarded(db.Close) }()
 	}
-	defer d.leave()
+	defer d.abandon()
 	for {
 		select {
 		case err := <-closed:
@@ -89,15 +89,4 @@ func (d *disk) giveUp(err error) {
 		d.condemn(err)
 		select {}
 	}
-}
-
-// damageError refuses to open a store: opening it would lose more than what is damaged.
-type damageError struct{ found []finding }
-
-func (e *damageError) Error() string {
-	all := make([]string, len(e.found))
-	for i, f := range e.found {
-		all[i] = f.String()
-	}
-	return "damaged: " + strings.Join(all, "; ")
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-func TestAFullDiskLosesNothingAndHealsByItself(t *testing.T) {
+func TestAFullDiskLosesNothingAndRecoversByItself(t *testing.T) {
 	fs := newTinyFS(vfs.NewMem(), 16<<20)
 	fullDisk(t, fs, "store", func() { fs.add(16 << 20) })
 }
 
-// fullDisk fills a store's disk, reads all of it, makes room, and writes on; and a restart finds all of it.
+// fullDisk fills a store's disk, reads all of it, frees space and writes again; a restart finds everything.
 func fullDisk(t *testing.T, fs vfs.FS, dir string, makeRoom func()) {
 	s := openTiny(t, fs, dir)
 	s.fillUp()
@@ -30,7 +30,7 @@ func fullDisk(t *testing.T, fs vfs.FS, dir string, makeRoom func()) {
 	}
 	s.check()
 	makeRoom()
-	eventually(t, "there is room again", func() bool { return s.disk.writable() == nil })
+	eventually(t, "there is space again", func() bool { return s.disk.writable() == nil })
 	if _, err := fs.Stat(fs.PathJoin(dir, reserveName)); err != nil {
 		t.Error("the reserve:", err)
 	}
@@ -79,11 +79,11 @@ func TestAStoreOpensOnADiskThatIsFullByItsReserve(t *testing.T) {
 	again.acked = s.acked
 	again.check()
 	fs.add(16 << 20)
-	eventually(t, "there is room again", func() bool { return again.disk.writable() == nil })
+	eventually(t, "there is space again", func() bool { return again.disk.writable() == nil })
 	again.close()
 }
 
-func TestWhatIsAppendedBeyondTheReserveWaitsForRoom(t *testing.T) {
+func TestAppendsBeyondTheReserveWaitForSpace(t *testing.T) {
 	fs := newTinyFS(vfs.NewMem(), 16<<20)
 	s := openTiny(t, fs, "store")
 	s.fillUp()
@@ -91,7 +91,7 @@ func TestWhatIsAppendedBeyondTheReserveWaitsForRoom(t *testing.T) {
 	n, done := s.append()
 	select {
 	case err := <-done:
-		t.Fatalf("answered without room: %v", err)
+		t.Fatalf("answered without space: %v", err)
 	case <-time.After(100 * time.Millisecond):
 	}
 	s.check()
@@ -100,12 +100,12 @@ func TestWhatIsAppendedBeyondTheReserveWaitsForRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.acked = append(s.acked, n)
-	eventually(t, "there is room again", func() bool { return s.disk.writable() == nil })
+	eventually(t, "there is space again", func() bool { return s.disk.writable() == nil })
 	s.check()
 	s.close()
 }
 
-func TestAStoreIsClosedWhileWhatWasAppendedWaitsForRoom(t *testing.T) {
+func TestAStoreClosesWhileAppendsWaitForSpace(t *testing.T) {
 	fs := newTinyFS(vfs.NewMem(), 16<<20)
 	s := openTiny(t, fs, "store")
 	s.fillUp()
@@ -126,7 +126,7 @@ func TestAStoreIsClosedWhileWhatWasAppendedWaitsForRoom(t *testing.T) {
 	again.close()
 }
 
-func TestAFailedSyncIsFinalAndWhatIsStoredIsReadOn(t *testing.T) {
+func TestAFailedSyncIsFinalAndStoredEventsStayReadable(t *testing.T) {
 	for name, fail := range map[string]func(*tinyFS, error){
 		"sync":  func(fs *tinyFS, err error) { fs.unsafe.Store(&err) },
 		"write": func(fs *tinyFS, err error) { fs.broken.Store(&err) },
@@ -176,7 +176,7 @@ func TestAFailedSyncIsFinalAndWhatIsStoredIsReadOn(t *testing.T) {
 	}
 }
 
-func TestAStoreThatDoesNotFitOnAFullDiskIsNotOpenedAndNotLost(t *testing.T) {
+func TestAStoreThatCannotOpenOnAFullDiskIsNotLost(t *testing.T) {
 	fs, s := filledTiny(t)
 	if err := fs.Remove("store/" + reserveName); err != nil {
 		t.Fatal(err)
@@ -217,7 +217,7 @@ func TestAFolderThatIsRemovedMovedReplacedOrEmptiedIsNoticed(t *testing.T) {
 			if err := s.disk.gone(); !errors.Is(err, errGone) {
 				t.Errorf("%v, want %v", err, errGone)
 			}
-			s.disk.leave()
+			s.disk.abandon()
 		})
 	}
 }

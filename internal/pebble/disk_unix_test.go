@@ -15,7 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// inChild runs the test that calls it in a process of its own, and says whether this is that process.
+// inChild runs the calling test in a process of its own, and reports whether this is that process.
 func inChild(t *testing.T) bool {
 	t.Helper()
 	const env = "PEBBLE_TEST_CHILD"
@@ -30,7 +30,7 @@ func inChild(t *testing.T) bool {
 	return false
 }
 
-// limitFiles makes this process unable to write files beyond that many bytes.
+// limitFiles keeps this process from writing files beyond that many bytes.
 func limitFiles(t *testing.T, bytes uint64) {
 	t.Helper()
 	var limit syscall.Rlimit
@@ -43,7 +43,7 @@ func limitFiles(t *testing.T, bytes uint64) {
 	}
 }
 
-func TestALimitToTheSizeOfFilesHoldsWritesUntilItIsLifted(t *testing.T) {
+func TestAFileSizeLimitHoldsWritesUntilItIsLifted(t *testing.T) {
 	if !inChild(t) {
 		return
 	}
@@ -68,7 +68,7 @@ func TestALimitToTheSizeOfFilesHoldsWritesUntilItIsLifted(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		eventually(t, "there is room again", func() bool { return s.disk.writable() == nil })
+		eventually(t, "there is space again", func() bool { return s.disk.writable() == nil })
 		s.check()
 		s.close()
 		return
@@ -76,7 +76,7 @@ func TestALimitToTheSizeOfFilesHoldsWritesUntilItIsLifted(t *testing.T) {
 	t.Error("the limit is never reached")
 }
 
-func TestAFullFileSystemLosesNothingAndHealsByItself(t *testing.T) {
+func TestAFullFileSystemLosesNothingAndRecoversByItself(t *testing.T) {
 	folder := smallFileSystem(t, 40)
 	ballast := filepath.Join(folder, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 16<<20), 0o600); err != nil {
@@ -89,8 +89,7 @@ func TestAFullFileSystemLosesNothingAndHealsByItself(t *testing.T) {
 	})
 }
 
-// smallFileSystem mounts a file system of that many MiB: ext4 on a loop device, or one in memory where there are no
-// such devices.
+// smallFileSystem mounts a file system of that many MiB: ext4 on a loop device, or tmpfs where there are none.
 func smallFileSystem(t *testing.T, mib int64) (folder string) {
 	t.Helper()
 	folder = t.TempDir()

@@ -9,12 +9,12 @@ import (
 	"iris-broadcast/internal/stream/logtest"
 )
 
-func TestNobodyIsToldOfWhatTheDiskDoesNotHaveYet(t *testing.T) {
+func TestNobodySeesAnEventBeforeItIsDurable(t *testing.T) {
 	fs := newTinyFS(vfs.NewMem(), 1<<40)
 	s := openOn(t, fs, "store", logtest.Generous, newHands())
 	first := add(t, s, news, "on the disk")
-	told := make(chan stream.Batch, 10)
-	go s.Follow(t.Context(), first, func(b stream.Batch) error { told <- b; return nil })
+	followed := make(chan stream.Batch, 10)
+	go s.Follow(t.Context(), first, func(b stream.Batch) error { followed <- b; return nil })
 	held := make(chan struct{})
 	fs.syncing.Store(&held)
 	answered := make(chan stream.ID, 1)
@@ -30,13 +30,13 @@ func TestNobodyIsToldOfWhatTheDiskDoesNotHaveYet(t *testing.T) {
 			t.Errorf("a reader of %q gets %+v", topics.Names(), page)
 		}
 	}
-	if head, _ := s.Head(t.Context()); head != first || len(told)+len(answered) > 0 {
-		t.Errorf("the head is %v, %d followers and %d publishers have been told", head, len(told), len(answered))
+	if head, _ := s.Head(t.Context()); head != first || len(followed)+len(answered) > 0 {
+		t.Errorf("the head is %v, %d followers and %d publishers know of it", head, len(followed), len(answered))
 	}
 	fs.syncing.Store(nil)
 	close(held)
 	id := <-answered
-	if batch := <-told; len(batch.Events) != 1 || batch.Events[0].ID != id {
-		t.Errorf("then the follower is told %+v", batch)
+	if batch := <-followed; len(batch.Events) != 1 || batch.Events[0].ID != id {
+		t.Errorf("then the follower gets %+v", batch)
 	}
 }

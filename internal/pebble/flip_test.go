@@ -17,7 +17,7 @@ import (
 	"iris-broadcast/internal/stream/logtest"
 )
 
-// sample is a store that was closed, and what is in it.
+// sample is a closed store and its contents.
 type sample struct {
 	fs       *vfs.MemFS
 	keep     stream.Retention
@@ -86,7 +86,7 @@ func makeSample(t *testing.T) *sample {
 	return f
 }
 
-// readAll reads on to the end.
+// readAll reads page by page to the end.
 func readAll(t *testing.T, s *Store, q stream.Query) (all []stream.Event) {
 	t.Helper()
 	for more := true; more; {
@@ -97,9 +97,9 @@ func readAll(t *testing.T, s *Store, q stream.Query) (all []stream.Event) {
 	return all
 }
 
-// TestAStoreWithAFlippedBitServesNothingWrongAndMissesNothingSilently is about 10 places, or 1,000 with
+// TestAFlippedBitAltersNothingAndLosesNothingSilently flips a bit in about 10 places, or 1,000 with
 // BROADCAST_TEST_LONG.
-func TestAStoreWithAFlippedBitServesNothingWrongAndMissesNothingSilently(t *testing.T) {
+func TestAFlippedBitAltersNothingAndLosesNothingSilently(t *testing.T) {
 	flips := 10
 	if os.Getenv("BROADCAST_TEST_LONG") != "" {
 		flips = 1000
@@ -135,13 +135,13 @@ func TestAStoreWithAFlippedBitServesNothingWrongAndMissesNothingSilently(t *test
 	}
 }
 
-// after opens what has become of the sample, and says how that went.
+// after opens what has become of the sample, and returns how that went.
 func (f *sample) after(t *testing.T, fs vfs.FS) string {
 	t.Helper()
 	s, err := open(fs, "store", f.keep, f.h.clock)
 	if err != nil {
 		if !strings.Contains(err.Error(), "check") || !strings.Contains(err.Error(), "restore") {
-			t.Errorf("it says %v, and names neither check nor restore", err)
+			t.Errorf("the error %v names neither check nor restore", err)
 		}
 		return "refused"
 	}
@@ -163,7 +163,7 @@ func (f *sample) after(t *testing.T, fs vfs.FS) string {
 	id := add(t, s, news, "after it")
 	if page := read(t, s, stream.Query{Topics: stream.Select(news), After: head}); !head.Less(id) ||
 		len(page.Events) != 1 || page.Gap != nil {
-		t.Errorf("publishing does not go on: %+v", page)
+		t.Errorf("publishing is not possible: %+v", page)
 	}
 	verify(t, s)
 	notes := len(s.Damage())
@@ -179,7 +179,7 @@ func (f *sample) after(t *testing.T, fs vfs.FS) string {
 	return "nothing is missing"
 }
 
-// missing is how many events are not there any more; whatever its position, each reader is told of them.
+// missing is how many events are missing. Every reader that misses some must get a gap, whatever its position.
 func (f *sample) missing(t *testing.T, s *Store) (missing int) {
 	t.Helper()
 	for _, names := range [][]string{{"*"}, {"news"}, {"a/*", "rare"}, {"b", "a/1", "old/7"}, {}} {
@@ -192,14 +192,14 @@ func (f *sample) missing(t *testing.T, s *Store) (missing int) {
 			if i >= 0 {
 				q.After = f.events[i].ID
 			}
-			m, told := 0, false
+			m, reported := 0, false
 			page := read(t, s, q)
 			got := map[stream.ID]stream.Event{}
 			for more := true; more; {
 				for _, e := range page.Events {
 					got[e.ID] = e
 				}
-				told = told || page.Gap != nil
+				reported = reported || page.Gap != nil
 				if more = page.More; more {
 					q.After, q.Told = page.Reached, page.Mark
 					page = read(t, s, q)
@@ -220,8 +220,8 @@ func (f *sample) missing(t *testing.T, s *Store) (missing int) {
 					t.Errorf("%v has come back", id)
 				}
 			}
-			if m > 0 && !told {
-				t.Errorf("%q from %d on: %d are missing, and no gap tells of it", names, i, m)
+			if m > 0 && !reported {
+				t.Errorf("%q from %d on: %d are missing, without a gap", names, i, m)
 			}
 			missing = max(missing, m)
 		}

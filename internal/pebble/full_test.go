@@ -15,7 +15,7 @@ import (
 	"iris-broadcast/internal/stream/logtest"
 )
 
-// logged is what is logged meanwhile.
+// logged collects the log.
 type logged struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -33,7 +33,7 @@ func (l *logged) count(what string) int {
 	return strings.Count(l.text.String(), what)
 }
 
-func TestAStoreOnAFullDiskRefusesReadsOnAndRecovers(t *testing.T) {
+func TestAStoreOnAFullDiskRefusesWritesStaysReadableAndRecovers(t *testing.T) {
 	said := &logged{}
 	golog.SetOutput(said)
 	t.Cleanup(func() { golog.SetOutput(os.Stderr) })
@@ -55,7 +55,7 @@ func TestAStoreOnAFullDiskRefusesReadsOnAndRecovers(t *testing.T) {
 				if err != nil {
 					if e := stream.AsError(err); e.Code != stream.Unavailable ||
 						!strings.Contains(e.Detail, "the disk is full") {
-						t.Errorf("on a full disk a publisher is told %v", err)
+						t.Errorf("on a full disk a publisher gets %v", err)
 					}
 					return
 				}
@@ -70,7 +70,7 @@ func TestAStoreOnAFullDiskRefusesReadsOnAndRecovers(t *testing.T) {
 		t.Error("a full disk is ready")
 	}
 	if _, err := s.SetLike(t.Context(), "id", "visitor", true); stream.AsError(err).Code != stream.Unavailable {
-		t.Errorf("on a full disk a visitor is told %v", err)
+		t.Errorf("on a full disk a visitor gets %v", err)
 	}
 	all := func(s *Store) {
 		t.Helper()
@@ -81,7 +81,7 @@ func TestAStoreOnAFullDiskRefusesReadsOnAndRecovers(t *testing.T) {
 			}
 		}
 		if there != len(kept) {
-			t.Errorf("%d of %d that were acknowledged are there", there, len(kept))
+			t.Errorf("%d of %d acknowledged events are there", there, len(kept))
 		}
 		if _, err := s.List(t.Context(), "visitor", 10, 0); err != nil {
 			t.Error(err)
@@ -89,7 +89,7 @@ func TestAStoreOnAFullDiskRefusesReadsOnAndRecovers(t *testing.T) {
 	}
 	all(s)
 	fs.add(400 << 20)
-	eventually(t, "there is room again", func() bool { return s.Ready(t.Context()) == nil })
+	eventually(t, "there is space again", func() bool { return s.Ready(t.Context()) == nil })
 	kept[add(t, s, news, "after it")] = true
 	all(s)
 	verify(t, s)

@@ -81,7 +81,7 @@ type loader struct {
 
 // load builds a store from events. Its head is the last of them, or least if that is higher.
 func load(ctx context.Context, dir string, least stream.ID, next func() (stream.Event, error)) error {
-	a, err := openAlone(dir, func(o *lsm.Options) { o.DisableWAL = true }) // all is flushed at the end, or discarded
+	a, err := openAlone(dir, false) // all is flushed at the end, or discarded
 	if err != nil {
 		return explain(dir, err)
 	}

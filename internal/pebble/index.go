@@ -19,7 +19,7 @@ type index struct {
 
 // readIndex reads the state, the records and the voids.
 func (s *Store) readIndex() (x index, err error) {
-	state, err := s.get([]byte{stateKey})
+	state, err := get(s.db, []byte{stateKey})
 	if x.begun = state != nil; err == nil && x.begun {
 		x.head, x.floor, err = parseState(state)
 	}

@@ -36,9 +36,9 @@ func (f *slowFile) Sync() error {
 
 func (f *slowFile) SyncData() error { return f.Sync() }
 
-// TestWhatIsNotDurableYetTakesNoPlaceAmongTheNewest reads the newest of a pattern's topics while most
-// of them have an event on its way to the disk.
-func TestWhatIsNotDurableYetTakesNoPlaceAmongTheNewest(t *testing.T) {
+// TestEventsNotYetDurableAreNotAmongTheNewest reads the newest of a pattern's topics while most of them have an event
+// on its way to the disk.
+func TestEventsNotYetDurableAreNotAmongTheNewest(t *testing.T) {
 	fs := &slowFS{FS: vfs.NewMem()}
 	s := openOn(t, fs, "store", logtest.Generous, newHands())
 	const topics, inFlight = 150, 120
@@ -55,7 +55,7 @@ func TestWhatIsNotDurableYetTakesNoPlaceAmongTheNewest(t *testing.T) {
 	for i := range inFlight {
 		publishing.Go(func() { add(t, s, stream.MustTopic(fmt.Sprint("x/", i)), "on its way") })
 	}
-	eventually(t, "all are on their way", func() bool { return len(s.applied) >= inFlight-1 })
+	eventually(t, "all are in flight", func() bool { return len(s.applied) >= inFlight-1 })
 	q := stream.Query{Anywhere: true, Newest: 5}
 	q.Topics, _ = stream.ParseSelection([]string{"x/*"})
 	page := read(t, s, q)

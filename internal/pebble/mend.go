@@ -60,6 +60,20 @@ func extent(err error) keySpan {
 
 var allKeys = keySpan{[]byte{0}, []byte{0xFF}}
 
+// reread reads, setting aside what cannot be read, until that succeeds.
+func (s *Store) reread(ctx context.Context, read func() error) error {
+	for range attempts {
+		err := read()
+		if err == nil {
+			return nil
+		}
+		if err = s.mend(ctx, err); err != nil {
+			return err
+		}
+	}
+	return errUnreadable
+}
+
 // mend sets aside what made a read fail. It returns nil if reading again is worthwhile, else an error for the caller.
 func (s *Store) mend(ctx context.Context, err error) error {
 	if _, own := err.(*stream.Error); own || ctx.Err() != nil {

@@ -11,7 +11,7 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// mendingFS calls excised when what was damaged is out of the tables, and not yet out of the books.
+// mendingFS calls excised when the damage is out of the tables but still in the ledger.
 type mendingFS struct {
 	*vfs.MemFS
 	asides  int
@@ -27,7 +27,7 @@ func (f *mendingFS) RemoveAll(name string) error {
 	return f.MemFS.RemoveAll(name)
 }
 
-// damaged is the sample with damage in a table, among events that are still kept: it is compacted first.
+// damaged is the sample, compacted, with damage in a table among events that are still kept.
 func (f *sample) damaged(t *testing.T) *mendingFS {
 	t.Helper()
 	fs := &mendingFS{MemFS: copyStore(t, f.fs)}
@@ -53,7 +53,7 @@ func (f *sample) damaged(t *testing.T) *mendingFS {
 	return fs
 }
 
-func TestWhatIsSetAsideIsToldOfFromTheFirstMomentOn(t *testing.T) {
+func TestReadersGetAGapAsSoonAsDamageIsSetAside(t *testing.T) {
 	f := makeSample(t)
 	all := slices.DeleteFunc(slices.Clone(f.events), func(e stream.Event) bool { return e.Topic != rare })
 	q := stream.Query{Topics: stream.Select(rare), After: all[60].ID} // of which nothing has been removed
@@ -82,15 +82,15 @@ func TestWhatIsSetAsideIsToldOfFromTheFirstMomentOn(t *testing.T) {
 	select {
 	case page := <-paged:
 		if page.Gap == nil {
-			t.Error("who reads meanwhile is told nothing")
+			t.Error("a reader gets no gap meanwhile")
 		}
 	case <-time.After(20 * time.Second):
-		t.Fatal("who reads meanwhile waits for ever")
+		t.Fatal("a reader waits forever meanwhile")
 	}
 	verify(t, s)
 }
 
-func TestACrashWhileSomethingIsSetAsideIsToldOf(t *testing.T) {
+func TestACrashWhileDamageIsSetAsideLeavesAGap(t *testing.T) {
 	f := makeSample(t)
 	fs := f.damaged(t)
 	var crashed *vfs.MemFS

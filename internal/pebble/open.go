@@ -104,7 +104,7 @@ func (s *Store) load(files vfs.FS, keep stream.Retention) (err error) {
 	for range attempts {
 		if err = s.loadLedger(keep); err == nil {
 			var interrupted []byte
-			if interrupted, err = s.get([]byte{mendingKey}); err == nil && interrupted != nil {
+			if interrupted, err = get(s.db, []byte{mendingKey}); err == nil && interrupted != nil {
 				err = s.reload(keep, []keySpan{allKeys})
 			}
 			if err == nil && interrupted == nil {

@@ -6,12 +6,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-func TestWhatPebbleCallsFatalIsToldAndDoesNotEndTheProcess(t *testing.T) {
-	var told error
+func TestPebblesFatalErrorsAreReportedAndDoNotEndTheProcess(t *testing.T) {
+	var reported error
 	on := quietly
-	on.fatal = func(err error) { told = err }
+	on.fatal = func(err error) { reported = err }
 	options(vfs.NewMem(), on).Logger.Fatalf("no way on: %d", 1)
-	if told == nil || told.Error() != "no way on: 1" {
-		t.Errorf("told %v", told)
+	if reported == nil || reported.Error() != "no way on: 1" {
+		t.Errorf("reported %v", reported)
 	}
 }

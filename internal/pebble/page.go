@@ -13,15 +13,11 @@ import (
 
 // Page implements stream.Log. Damaged events are set aside first, and reported as a gap.
 func (s *Store) Page(ctx context.Context, q stream.Query) (page stream.Page, err error) {
-	for range attempts {
-		if page, err = s.page(ctx, q); err == nil {
-			return page, nil
-		}
-		if err = s.mend(ctx, err); err != nil {
-			return stream.Page{}, err
-		}
-	}
-	return stream.Page{}, errUnreadable
+	err = s.reread(ctx, func() error {
+		page, err = s.page(ctx, q)
+		return err
+	})
+	return page, err
 }
 
 func (s *Store) page(ctx context.Context, q stream.Query) (stream.Page, error) {
@@ -113,35 +109,30 @@ func (v *view) event(id stream.ID) (e stream.Event, found bool, err error) {
 // Forward implements stream.Reader.
 func (v *view) Forward(a *stream.Account, after stream.ID) stream.Cursor {
 	if a == nil {
-		return v.walk(keySpan{append(keyOfEvent(nil, after), 0), []byte{eventKey + 1}}, false)
+		span := keySpan{append(keyOfEvent(nil, after), 0), []byte{eventKey + 1}}
+		return &eventCursor{cursor: v.cursor(span, false)}
 	}
 	if after.Less(a.Removed) { // skip the tombstones
 		after = a.Removed
 	}
 	span := inTopic(a.Topic)
 	span.from = append(keyInTopic(nil, a.Topic, after), 0)
-	return v.walkTopic(a.Topic, span, false)
+	return &topicCursor{v.cursor(span, false), a.Topic}
 }
 
 // Backward implements stream.Reader.
 func (v *view) Backward(a *stream.Account, from stream.ID) stream.Cursor {
 	if a == nil {
-		return v.walk(keySpan{[]byte{eventKey}, append(keyOfEvent(nil, from), 0)}, true)
+		span := keySpan{[]byte{eventKey}, append(keyOfEvent(nil, from), 0)}
+		return &eventCursor{cursor: v.cursor(span, true)}
 	}
 	span := keySpan{append(keyInTopic(nil, a.Topic, a.Removed), 0), append(keyInTopic(nil, a.Topic, from), 0)}
-	return v.walkTopic(a.Topic, span, true)
+	return &topicCursor{v.cursor(span, true), a.Topic}
 }
 
-func (v *view) walk(span keySpan, backward bool) stream.Cursor {
-	c := &eventCursor{cursor: cursor{view: v, backward: backward}}
-	c.it, c.err = v.over(span)
-	return c
-}
-
-func (v *view) walkTopic(t stream.Topic, span keySpan, backward bool) stream.Cursor {
-	c := &topicCursor{cursor: cursor{view: v, backward: backward}, topic: t}
-	c.it, c.err = v.over(span)
-	return c
+func (v *view) cursor(span keySpan, backward bool) cursor {
+	it, err := v.over(span)
+	return cursor{view: v, it: it, backward: backward, err: err}
 }
 
 // cursor walks keys that end with an ID.

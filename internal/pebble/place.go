@@ -65,7 +65,7 @@ func takePlace(store string) (p *place, err error) {
 	} else if err != nil {
 		return p, explain(store, err)
 	}
-	if err := inspect(vfs.Default, p.store); err != nil && !errors.Is(err, errDamaged) {
+	if err := inspect(vfs.Default, p.store); err != nil {
 		return p, explain(store, err)
 	}
 	if !sameDisk(p.like, parent) {

@@ -34,7 +34,7 @@ func storeOf(t *testing.T, dir string, data ...string) {
 	}
 }
 
-// dataIn are the data of a store's events, as they are without a start.
+// dataIn is the data of a store's events, read without opening it for writing.
 func dataIn(t *testing.T, dir string) (data []string) {
 	t.Helper()
 	f, err := Look(dir)
@@ -59,7 +59,7 @@ func wantData(t *testing.T, dir string, want ...string) {
 	}
 }
 
-func TestAStoreTakesTheOthersPlaceWithoutTheSystemsExchangeToo(t *testing.T) {
+func TestAStoreIsReplacedEvenWithoutAnAtomicExchange(t *testing.T) {
 	for _, can := range []bool{true, false} {
 		dir := t.TempDir()
 		store, copy := filepath.Join(dir, "store"), filepath.Join(dir, "copy")
@@ -82,7 +82,7 @@ func TestAStoreTakesTheOthersPlaceWithoutTheSystemsExchangeToo(t *testing.T) {
 	}
 }
 
-// TestACrashBetweenTwoStepsLosesNeitherStore has the folders as a crash leaves them.
+// TestACrashBetweenTwoStepsLosesNeitherStore sets the folders up as a crash leaves them.
 func TestACrashBetweenTwoStepsLosesNeitherStore(t *testing.T) {
 	mark := func(folder, name string) {
 		if err := os.WriteFile(filepath.Join(folder, name), nil, 0o600); err != nil {
@@ -96,7 +96,7 @@ func TestACrashBetweenTwoStepsLosesNeitherStore(t *testing.T) {
 		storeOf(t, copy, "new")
 		return store, copy
 	}
-	t.Run("the old one is aside, the new one not yet in its place", func(t *testing.T) {
+	t.Run("the old one is moved aside, the new one not yet in place", func(t *testing.T) {
 		store, copy := layout(t)
 		mark(copy, finished)
 		if err := errors.Join(os.Rename(store, store+".before-x"), os.Rename(copy, store+restoring)); err != nil {
@@ -106,7 +106,7 @@ func TestACrashBetweenTwoStepsLosesNeitherStore(t *testing.T) {
 		wantData(t, store, "new", "goes on")
 		wantData(t, store+".before-x", "old")
 	})
-	t.Run("they are exchanged, and the old one is called like a draft", func(t *testing.T) {
+	t.Run("they are exchanged, and the old one has the draft's name", func(t *testing.T) {
 		store, copy := layout(t)
 		if err := errors.Join(os.Rename(store, store+restoring), os.Rename(copy, store)); err != nil {
 			t.Fatal(err)
@@ -125,7 +125,7 @@ func TestACrashBetweenTwoStepsLosesNeitherStore(t *testing.T) {
 		wantData(t, asides[0], "old")
 		wantData(t, asides[1], "new", "goes on")
 	})
-	t.Run("the draft is not whole", func(t *testing.T) {
+	t.Run("the draft is unfinished", func(t *testing.T) {
 		store, copy := layout(t)
 		if err := errors.Join(os.RemoveAll(store), os.Rename(copy, store+restoring)); err != nil {
 			t.Fatal(err)
@@ -136,7 +136,7 @@ func TestACrashBetweenTwoStepsLosesNeitherStore(t *testing.T) {
 	})
 }
 
-func TestSomebodyElsesFolderIsNeverTakenForADraft(t *testing.T) {
+func TestAForeignFolderIsNeverTakenForADraft(t *testing.T) {
 	dir := t.TempDir()
 	storeOf(t, dir+"/store", "x")
 	if err := errors.Join(os.Mkdir(dir+"/copy.partial", 0o700),
@@ -152,10 +152,10 @@ func TestSomebodyElsesFolderIsNeverTakenForADraft(t *testing.T) {
 	}
 }
 
-// raw changes a store behind its back.
+// raw changes a store's database directly.
 func raw(t *testing.T, dir string, change func(*lsm.DB) error) {
 	t.Helper()
-	a, err := openAlone(dir, func(*lsm.Options) {})
+	a, err := openAlone(dir, true)
 	if err == nil {
 		err = errors.Join(change(a.db), a.db.Close())
 	}
@@ -252,7 +252,7 @@ func TestAnotherLayoutIsRefused(t *testing.T) {
 	wantData(t, store, "x")
 }
 
-func TestACompactionGivesRoomBackWhilePublishersGoOn(t *testing.T) {
+func TestACompactionFreesSpaceWhilePublishersPublish(t *testing.T) {
 	keep := logtest.Generous
 	keep.Events = 100
 	s := openAt(t, t.TempDir(), keep)
@@ -277,6 +277,6 @@ func TestACompactionGivesRoomBackWhilePublishersGoOn(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, _, err := Check(ended, s.dir, noProgress); !errors.Is(err, context.Canceled) {
-		t.Errorf("a check that is to end: %v", err)
+		t.Errorf("a cancelled check: %v", err)
 	}
 }

@@ -43,7 +43,7 @@ func liveLog(t *testing.T, events uint64) (log, manifest records) {
 	return log, manifest
 }
 
-func TestEachFlippedBitOfALogOrAManifestIsFoundAlsoInItsLastRecord(t *testing.T) {
+func TestEveryFlippedBitOfALogOrManifestIsFoundEvenInItsLastRecord(t *testing.T) {
 	log, manifest := liveLog(t, 4)
 	for name, r := range map[string]records{"log": log, "MANIFEST": manifest} {
 		if at := r.damaged(); at >= 0 || len(r.data) < 20 {
@@ -66,7 +66,7 @@ func TestEachFlippedBitOfALogOrAManifestIsFoundAlsoInItsLastRecord(t *testing.T)
 	}
 }
 
-func TestAWriteThatACrashCutShortIsNotTakenForDamage(t *testing.T) {
+func TestAWriteCutShortByACrashIsNotTakenForDamage(t *testing.T) {
 	log, manifest := liveLog(t, 4)
 	for name, r := range map[string]records{"log": log, "MANIFEST": manifest} {
 		end := len(bytes.TrimRight(r.data, "\x00"))
@@ -89,7 +89,7 @@ func TestAWriteThatACrashCutShortIsNotTakenForDamage(t *testing.T) {
 	}
 }
 
-// flippedBits is how many bits change if bytes become zero.
+// flippedBits is how many bits zeroing the bytes changes.
 func flippedBits(b []byte) (n int) {
 	for _, c := range b {
 		n += bits.OnesCount8(c)

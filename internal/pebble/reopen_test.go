@@ -38,7 +38,7 @@ func newHands() *hands {
 	return h
 }
 
-// openOn opens a store on a file system, by that clock.
+// openOn opens a store on a file system, with that clock.
 func openOn(t *testing.T, files vfs.FS, dir string, keep stream.Retention, h *hands) *Store {
 	t.Helper()
 	s, err := open(files, dir, keep, h.clock)
@@ -77,12 +77,12 @@ func wantGap(t *testing.T, s *Store, what string, after stream.ID, want bool) {
 	}
 }
 
-func TestANewStoreKnowsNothingOfWhatCameBefore(t *testing.T) {
+func TestANewStoreKnowsNothingAboutEarlierPositions(t *testing.T) {
 	h, dir := newHands(), t.TempDir()
 	s := openOn(t, vfs.Default, dir, logtest.Generous, h)
 	start := stream.IDAt(h.clock())
 	if head, _ := s.Head(t.Context()); head != start {
-		t.Errorf("its head is %v, want the moment of its making, %v", head, start)
+		t.Errorf("its head is %v, want the time it was created, %v", head, start)
 	}
 	wantGap(t, s, "before it was made", start.Before(), true)
 	wantGap(t, s, "when it was made", start, false)
@@ -90,13 +90,13 @@ func TestANewStoreKnowsNothingOfWhatCameBefore(t *testing.T) {
 	h.move(time.Hour)
 	s = openOn(t, vfs.Default, dir, logtest.Generous, h)
 	if head, _ := s.Head(t.Context()); head != start {
-		t.Errorf("opened again its head is %v, want %v", head, start)
+		t.Errorf("reopened, its head is %v, want %v", head, start)
 	}
 	wantGap(t, s, "when it was made", start, false)
 	wantGap(t, s, "while it was away", stream.IDAt(h.clock().Add(-time.Minute)), true)
 }
 
-func TestAStoreThatIsOpenedAgainIsTheSame(t *testing.T) {
+func TestAReopenedStoreIsTheSame(t *testing.T) {
 	h, dir := newHands(), t.TempDir()
 	keep := logtest.Generous
 	keep.Events = 3
@@ -125,7 +125,7 @@ func TestAStoreThatIsOpenedAgainIsTheSame(t *testing.T) {
 	}
 }
 
-func TestAnOlderCopyThatIsPutBackIsAGap(t *testing.T) {
+func TestARestoredOlderCopyIsAGap(t *testing.T) {
 	h, dir := newHands(), t.TempDir()
 	s := openOn(t, vfs.Default, dir+"/store", logtest.Generous, h)
 	known := add(t, s, news, "in the copy")
@@ -155,7 +155,7 @@ func TestAnOlderCopyThatIsPutBackIsAGap(t *testing.T) {
 	wantGap(t, s, "the new one", next, false)
 }
 
-func TestIDsGoOnUpwardsAfterAClockThatWasAhead(t *testing.T) {
+func TestIDsKeepRisingAfterTheClockWasAhead(t *testing.T) {
 	h, dir := newHands(), t.TempDir()
 	h.move(time.Hour)
 	s := openOn(t, vfs.Default, dir, logtest.Generous, h)
@@ -198,7 +198,7 @@ func TestAStoreKeepsABoundedNumberOfVoids(t *testing.T) {
 	wantGap(t, s, "between the voids", stream.IDAt(ids[100].Time().Add(1500*time.Millisecond)), false)
 }
 
-func TestWhatIsTooOldGoesWhileNobodyPublishes(t *testing.T) {
+func TestEventsExpireWhileNobodyPublishes(t *testing.T) {
 	t.Parallel()
 	keep := logtest.Generous
 	keep.Age = 2 * time.Second
@@ -214,7 +214,7 @@ func TestWhatIsTooOldGoesWhileNobodyPublishes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "all that is too old has gone", func() bool {
+	eventually(t, "all expired events are removed", func() bool {
 		s.mu.RLock()
 		defer s.mu.RUnlock()
 		return s.ledger.Topics() == 1
@@ -223,7 +223,7 @@ func TestWhatIsTooOldGoesWhileNobodyPublishes(t *testing.T) {
 	if len(page.Events) != 30 || page.Gap == nil {
 		t.Errorf("%d events are left, and the gap is %v", len(page.Events), page.Gap)
 	}
-	eventually(t, "its keys have gone", func() bool { // which the ledger says a moment before
+	eventually(t, "their keys are removed", func() bool { // a moment after the ledger
 		it, err := s.db.NewIter(&lsm.IterOptions{LowerBound: []byte{eventKey}, UpperBound: []byte{voidKey}})
 		if err != nil {
 			t.Fatal(err)
@@ -236,7 +236,7 @@ func TestWhatIsTooOldGoesWhileNobodyPublishes(t *testing.T) {
 	})
 }
 
-func TestAFolderThatIsNoStoreIsLeftAsItIs(t *testing.T) {
+func TestAFolderThatIsNoStoreIsLeftUntouched(t *testing.T) {
 	foreign := t.TempDir()
 	db, err := lsm.Open(foreign+"/pebble", &lsm.Options{})
 	if err != nil {
@@ -273,7 +273,7 @@ func TestAFolderThatIsNoStoreIsLeftAsItIs(t *testing.T) {
 	}
 }
 
-// contents are the names and sizes of all that is in a folder.
+// contents is the names and sizes of everything in a folder.
 func contents(t *testing.T, dir string) (all string) {
 	t.Helper()
 	filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -286,7 +286,7 @@ func contents(t *testing.T, dir string) (all string) {
 	return all
 }
 
-func TestNoEventIsWithinAVoidThoughTheClockIsSetBack(t *testing.T) {
+func TestNoEventIsWithinAVoidEvenIfTheClockIsSetBack(t *testing.T) {
 	h, dir := newHands(), t.TempDir()
 	s := openOn(t, vfs.Default, dir, logtest.Generous, h)
 	add(t, s, news, "before")

@@ -54,7 +54,7 @@ func (d *disk) halt() {
 	select {
 	case <-d.failed:
 		select {}
-	case <-d.left:
+	case <-d.abandoned:
 		select {}
 	default:
 	}
@@ -104,7 +104,7 @@ func (d *disk) wait() bool {
 	select {
 	case <-time.After(d.retry):
 		return true
-	case <-d.left:
+	case <-d.abandoned:
 		select {}
 	}
 }
@@ -127,7 +127,7 @@ func (d *disk) recover() {
 		case <-time.After(d.retry):
 		case <-d.failed:
 			return
-		case <-d.left:
+		case <-d.abandoned:
 			return
 		}
 		if err := d.prepare(); err != nil {

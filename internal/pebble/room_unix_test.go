@@ -29,7 +29,7 @@ func fillDisk(t *testing.T, s *Store) (ids []stream.ID) {
 	}
 }
 
-func TestAFullDiskIsHelpedByALowerKeepEvents(t *testing.T) {
+func TestALowerKeepEventsFreesAFullDisk(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(smallFileSystem(t, 160), "store")
 	s, err := Open(dir, logtest.Generous)

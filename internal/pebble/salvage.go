@@ -196,14 +196,8 @@ func (s salvage) excise(db, rest *lsm.DB, span keySpan, path string) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
-	first, closer, err := db.Get(span.from)
-	if err == nil {
-		first = slices.Clone(first)
-		err = closer.Close()
-	} else if lsm.IsCorruptionError(err) || errors.Is(err, lsm.ErrNotFound) {
-		first, err = nil, nil
-	}
-	if err != nil {
+	first, err := get(db, span.from)
+	if err != nil && !lsm.IsCorruptionError(err) {
 		return err
 	}
 	n, err := s.writeTable(path, func(set func(key, value []byte) error) error {

@@ -10,7 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// damageSampleTables calls do with a store of the sample, open, for each of its tables.
+// damageSampleTables calls do for each table of the sample, with the store open.
 func damageSampleTables(t *testing.T, do func(t *testing.T, fs vfs.FS, db *lsm.DB, s salvage, table string)) {
 	sample := damageSample(t)
 	names, _ := storeFiles(t, sample)
@@ -34,7 +34,7 @@ func damageSampleTables(t *testing.T, do func(t *testing.T, fs vfs.FS, db *lsm.D
 	}
 }
 
-func TestATableThatIsGoneOrShortOrOverwrittenIsSetAside(t *testing.T) {
+func TestAMissingTruncatedOrOverwrittenTableIsSetAside(t *testing.T) {
 	for what, change := range map[string]func(t *testing.T, fs vfs.FS, name string){
 		"gone": func(t *testing.T, fs vfs.FS, name string) {
 			if err := fs.Remove("store/" + name); err != nil {
@@ -63,7 +63,7 @@ func TestATableThatIsGoneOrShortOrOverwrittenIsSetAside(t *testing.T) {
 					t.Fatal(err)
 				}
 				if !keys[string(key(5050))] {
-					t.Error("what was in no table is gone")
+					t.Error("what was in no table is missing")
 				}
 				if err := db.Compact(t.Context(), allKeys.from, allKeys.to, false); err != nil {
 					t.Error(err)
@@ -77,9 +77,9 @@ func TestATableThatIsGoneOrShortOrOverwrittenIsSetAside(t *testing.T) {
 	}
 }
 
-// TestWhatIsPublishedAfterwardsStaysWhereABlockIsDamaged is about events whose keys lie in the middle of what is set
-// aside, in memory and in another table.
-func TestWhatIsPublishedAfterwardsStaysWhereABlockIsDamaged(t *testing.T) {
+// TestEventsPublishedAfterADamagedBlockAreKept is about keys in the middle of what is set aside, in memory and in
+// another table.
+func TestEventsPublishedAfterADamagedBlockAreKept(t *testing.T) {
 	fs := vfs.NewMem()
 	o := smallOptions(fs)
 	db, err := lsm.Open("store", o)
@@ -124,7 +124,7 @@ func TestWhatIsPublishedAfterwardsStaysWhereABlockIsDamaged(t *testing.T) {
 	t.Logf("%d events are missing for a block", missing)
 }
 
-// openedFS calls opened before the first table is.
+// openedFS calls opened before the first table is opened.
 type openedFS struct {
 	vfs.FS
 	once   sync.Once
@@ -138,7 +138,7 @@ func (f *openedFS) Open(name string, options ...vfs.OpenOption) (vfs.File, error
 	return f.FS.Open(name, options...)
 }
 
-func TestATableThatACompactionHasReplacedIsNotDamaged(t *testing.T) {
+func TestATableReplacedByACompactionIsNotTakenForDamaged(t *testing.T) {
 	fs := vfs.NewMem()
 	o := smallOptions(fs)
 	db, err := lsm.Open("store", o)
@@ -156,7 +156,7 @@ func TestATableThatACompactionHasReplacedIsNotDamaged(t *testing.T) {
 		if err := db.Compact(t.Context(), allKeys.from, allKeys.to, false); err != nil {
 			t.Error(err)
 		}
-		eventually(t, "the tables are gone", func() bool {
+		eventually(t, "the tables are deleted", func() bool {
 			return !slices.ContainsFunc(tables, func(name string) bool {
 				_, err := fs.Stat("store/" + name)
 				return err == nil
@@ -171,13 +171,13 @@ func TestATableThatACompactionHasReplacedIsNotDamaged(t *testing.T) {
 	}
 }
 
-func TestACompactionThatMeetsDamageTellsWhereAndSucceedsOnceThatIsSetAside(t *testing.T) {
+func TestACompactionReportsDamageAndSucceedsOnceItIsSetAside(t *testing.T) {
 	fs := vfs.NewMem()
-	told := make(chan keySpan, 100)
+	reported := make(chan keySpan, 100)
 	on := quietly
 	on.damaged = func(s keySpan) {
 		select {
-		case told <- s:
+		case reported <- s:
 		default:
 		}
 	}
@@ -202,7 +202,7 @@ func TestACompactionThatMeetsDamageTellsWhereAndSucceedsOnceThatIsSetAside(t *te
 	if err := compact(); !lsm.IsCorruptionError(err) {
 		t.Fatalf("compacted: %v", err)
 	}
-	where := <-told
+	where := <-reported
 	lost, err := salvage{fs, "store", o}.setAside(db, where)
 	if err != nil || len(lost) != 1 {
 		t.Fatalf("%v, %v", lost, err)
@@ -215,7 +215,7 @@ func TestACompactionThatMeetsDamageTellsWhereAndSucceedsOnceThatIsSetAside(t *te
 	}
 }
 
-// fill sets each key from one on up to another.
+// fill sets every key in a range.
 func fill(t *testing.T, db *lsm.DB, from, to, step uint64) {
 	t.Helper()
 	for n := from; n < to; n += step {

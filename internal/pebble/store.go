@@ -140,7 +140,7 @@ func (s *Store) Close() error {
 	s.shutdown.Do(func() {
 		close(s.closing)
 		if !s.settle() {
-			s.disk.leave()
+			s.disk.abandon()
 			return
 		}
 		s.mu.Lock()

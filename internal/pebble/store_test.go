@@ -39,7 +39,7 @@ func TestAStoreKeepsThePromisesOfABoard(t *testing.T) {
 	})
 }
 
-// randomText is text that no compression makes smaller than three quarters.
+// randomText is text that compresses to three quarters at best.
 func randomText(n int) string {
 	raw := make([]byte, n*3/4)
 	for i := range raw {

@@ -63,8 +63,7 @@ func check(ctx context.Context, files vfs.FS, dir string, progress Progress) (su
 }
 
 func isDamage(err error) bool {
-	_, found := errors.AsType[*damageError](err)
-	return found || errors.Is(err, errDamaged) || lsm.IsCorruptionError(err)
+	return errors.Is(err, errDamaged) || lsm.IsCorruptionError(err)
 }
 
 // survey compares the events with the index and the records.
@@ -208,7 +207,7 @@ func (v *survey) board() error {
 	if err != nil {
 		return err
 	}
-	value, err := v.s.get([]byte{totalKey})
+	value, err := get(v.s.db, []byte{totalKey})
 	if total, _ := binary.Uvarint(value); err == nil && (int(total) != v.sum.Comments || ranked != v.sum.Comments) {
 		v.report("The board has %d comments and %d places; its total says %d.", v.sum.Comments, ranked, total)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// tinyFS is a file system with a bound to the bytes in its files, and one that fails when it is told to.
+// tinyFS is a file system with a limited number of bytes, which can be made to fail.
 type tinyFS struct {
 	vfs.FS
 	mu     sync.Mutex
@@ -26,7 +26,7 @@ type tinyFS struct {
 	tables atomic.Pointer[error] // what each write of a table fails with
 	unsafe atomic.Pointer[error] // what each sync fails with
 
-	creating func(name string)             // is told of each file that is made
+	creating func(name string)             // called for each new file
 	syncing  atomic.Pointer[chan struct{}] // what each sync waits for
 }
 
@@ -40,7 +40,7 @@ func (f *tinyFS) add(n int64) {
 	f.left += n
 }
 
-// take makes up to n bytes of the file at name used, and says how many.
+// take allots up to n bytes to the file at name, and returns how many.
 func (f *tinyFS) take(name string, n int) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -137,7 +137,7 @@ func (f *tinyFile) Sync() error {
 
 func (f *tinyFile) SyncData() error { return f.Sync() }
 
-// tinyStore is a store as small as can be: keys that count up, each acknowledged when it is synced.
+// tinyStore is a minimal store: keys that count up, each acknowledged when it is synced.
 type tinyStore struct {
 	t     *testing.T
 	disk  *disk
@@ -172,7 +172,7 @@ func openTiny(t *testing.T, fs vfs.FS, dir string) *tinyStore {
 	return s
 }
 
-// log takes what is told while the test runs: a store that was left may tell of something later.
+// log forwards messages while the test runs: a store that was left may log something later.
 func (s *tinyStore) log(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -183,7 +183,7 @@ func (s *tinyStore) log(format string, args ...any) {
 
 func key(n uint64) []byte { return binary.BigEndian.AppendUint64([]byte("e"), n) }
 
-// value is 10 kB that no compression makes smaller.
+// value is 10 kB that do not compress.
 func value(n uint64) []byte {
 	var seed [32]byte
 	binary.BigEndian.PutUint64(seed[:], n)

@@ -11,8 +11,8 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// verify fails the test unless all that is in a store agrees: the ledger, the records, the events, their topics' index,
-// and the board.
+// verify fails the test unless the store is consistent: the ledger, the records, the events, their topics' index, and
+// the board.
 func verify(t *testing.T, s *Store) {
 	t.Helper()
 	if err := s.hold(t.Context()); err != nil { // so that nothing changes
@@ -37,13 +37,13 @@ func verify(t *testing.T, s *Store) {
 		index[string(keyInTopic(nil, stream.MustTopic(string(kept.topic)), parseID(key)))] = true
 	})
 	if fmt.Sprint(events) != fmt.Sprint(accounts) {
-		t.Errorf("the events are %v, and the ledger says %v", events, accounts)
+		t.Errorf("the events are %v, but the ledger says %v", events, accounts)
 	}
 	mustEach(t, s, topicKey, func(key, _ []byte) {
 		name, _, _ := bytes.Cut(key[1:], []byte{0})
 		a := s.ledger.Account(stream.MustTopic(string(name)))
 		if !index[string(key)] && a != nil && a.Removed.Less(parseID(key)) {
-			t.Errorf("%s has %v in its index, which is not there", name, parseID(key))
+			t.Errorf("%s has %v in its index, but it is not stored", name, parseID(key))
 		}
 		delete(index, string(key))
 	})
@@ -53,7 +53,7 @@ func verify(t *testing.T, s *Store) {
 	stored := map[string]string{}
 	mustEach(t, s, recordKey, func(key, value []byte) { stored[string(key[1:])] = string(value) })
 	if fmt.Sprint(stored) != fmt.Sprint(records) {
-		t.Errorf("the records are %q, and the ledger says %q", stored, records)
+		t.Errorf("the records are %q, but the ledger says %q", stored, records)
 	}
 	verifyBoard(t, s)
 }
@@ -69,9 +69,9 @@ func verifyBoard(t *testing.T, s *Store) {
 		}
 		comments++
 	})
-	value, err := s.get([]byte{totalKey})
+	value, err := get(s.db, []byte{totalKey})
 	if total, _ := binary.Uvarint(value); err != nil || len(ranks) != comments || int(total) != comments {
-		t.Errorf("%d comments have %d places, and are said to be %d; %v", comments, len(ranks), total, err)
+		t.Errorf("%d comments have %d places, and their total is %d; %v", comments, len(ranks), total, err)
 	}
 }
 
@@ -85,6 +85,6 @@ func mustEach(t *testing.T, s *Store, kind byte, visit func(key, value []byte)) 
 		t.Fatal(err)
 	}
 	if err != nil {
-		t.Errorf("something damaged is left: %v", err)
+		t.Errorf("some damage is left: %v", err)
 	}
 }

@@ -48,8 +48,8 @@ func FuzzReadWhatAppendWrote(f *testing.F) {
 	})
 }
 
-// FuzzReadAnything reads arbitrary bytes: never a panic, never a loop, the same
-// however they are cut up, and the same as by the book.
+// FuzzReadAnything reads arbitrary bytes: never a panic, never a loop, the same result however they are cut up, and the
+// same as byTheBook.
 func FuzzReadAnything(f *testing.F) {
 	for _, stream := range []string{
 		"", "\n", "\r", "\r\n", "data", "data\n\n", "data: a\r\rdata: b\r\n\r\n", "\uFEFFdata: a\n\n",
@@ -85,8 +85,8 @@ type piecewise struct {
 
 func (p *piecewise) Read(b []byte) (int, error) { return p.r.Read(b[:min(len(b), p.size)]) }
 
-// byTheBook is the standard again, with the whole stream in hand and no thought of
-// speed: what Reader must agree with. It holds for streams below MaxBytes.
+// byTheBook implements the standard again, on the whole stream and without regard to speed: Reader must agree with it.
+// It works for streams below MaxBytes.
 func byTheBook(stream string) (got result) {
 	stream = onWire.Replace(strings.TrimPrefix(stream, "\uFEFF"))
 	lines := strings.Split(stream, "\n")

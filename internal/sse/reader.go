@@ -10,11 +10,11 @@ import (
 )
 
 // MaxBytes bounds what a Reader holds of one event: the line that it is reading
-// plus the data of the lines before it, in bytes. Comments and blocks may go on
-// for ever, as long as no single line does.
+// plus the data of the lines before it, in bytes. There may be any number of
+// comments and blocks, as long as no single line is too long.
 const MaxBytes = 8 << 20
 
-// ErrTooLong is what Next returns where a line or an event exceeds MaxBytes.
+// ErrTooLong is what Next returns if a line or an event exceeds MaxBytes.
 var ErrTooLong = fmt.Errorf("sse: an event exceeds %d bytes", MaxBytes)
 
 // maxRetry is the most whole milliseconds that fit in a time.Duration.
@@ -22,16 +22,16 @@ const maxRetry = math.MaxInt64 / int64(time.Millisecond)
 
 var byteOrderMark = []byte("\uFEFF")
 
-// Reader reads an event stream as the standard says in "Parsing an event stream"
-// and "Interpreting an event stream", but for one thing: bytes that are not
-// valid UTF-8 are passed on as they are, where a browser puts U+FFFD.
+// Reader reads an event stream as defined in the standard's "Parsing an event
+// stream" and "Interpreting an event stream", with one exception: bytes that are
+// not valid UTF-8 are passed on as they are, where a browser puts U+FFFD.
 //
-// It is for one goroutine at a time.
+// It is not safe for concurrent use.
 type Reader struct {
 	in     *bufio.Reader
-	err    error  // what ended the stream: Next returns it ever after
+	err    error  // what ended the stream: Next returns it from then on
 	begun  bool   // the first line has been read, so a byte order mark is text
-	skipLF bool   // the last line ended in CR: an LF that comes now belongs to it
+	skipLF bool   // the last line ended in CR: an LF right after belongs to it
 	line   []byte // the line being read
 
 	// The buffers of the standard, filled field by field until a block ends.
@@ -44,14 +44,14 @@ type Reader struct {
 	retry  time.Duration
 }
 
-// NewReader returns a Reader of the stream r. It reads ahead: more of r may be
-// gone than Next has returned.
+// NewReader returns a Reader of the stream r. It reads ahead: it may consume more
+// of r than Next has returned.
 func NewReader(r io.Reader) *Reader { return &Reader{in: bufio.NewReader(r)} }
 
 // Next returns the next event as soon as its empty line has been read, and waits
 // for nothing after it. At the end of the stream it returns io.EOF, and an event
-// that lacks its empty line is discarded, as the standard says. Other errors are
-// ErrTooLong and those of the underlying reader; none of them passes.
+// without its empty line is discarded, as the standard requires. Other errors are
+// ErrTooLong and those of the underlying reader. Errors are permanent.
 func (r *Reader) Next() (Message, error) {
 	for r.err == nil {
 		if r.err = r.readLine(); r.err != nil {
@@ -67,23 +67,22 @@ func (r *Reader) Next() (Message, error) {
 }
 
 // LastEventID is what a client sends as Last-Event-ID when it reconnects: the
-// newest ID of a block that has ended, be it one without data; "" if there is
-// none.
+// newest ID of a finished block, even one without data; "" if there is none.
 func (r *Reader) LastEventID() string { return r.lastID }
 
 // Retry is the last reconnection time that was sent, in whole milliseconds, 0 if
-// none was. What does not fit in a time.Duration is the longest that does.
+// none was. Times that do not fit in a time.Duration become the longest that does.
 func (r *Reader) Retry() time.Duration { return r.retry }
 
-// readLine reads the next line into r.line, without what ends it: CR, LF or CRLF.
+// readLine reads the next line into r.line, without its end: CR, LF or CRLF.
 func (r *Reader) readLine() error {
 	r.line = r.line[:0]
 	for {
 		if _, err := r.in.Peek(1); err != nil {
 			return err
 		}
-		// What has arrived, and no more: to wait for a whole buffer, or for the LF
-		// that may follow a CR, could hold an event back for hours.
+		// Only what has arrived: waiting for a whole buffer, or for the LF that may
+		// follow a CR, could hold an event back for hours.
 		here, _ := r.in.Peek(r.in.Buffered())
 		if r.skipLF {
 			r.skipLF = false
@@ -109,10 +108,10 @@ func (r *Reader) readLine() error {
 	}
 }
 
-// lineEnd is where the first CR or LF is in b, len(b) if there is none.
+// lineEnd is the index of the first CR or LF in b, len(b) if there is none.
 func lineEnd(b []byte) int {
-	// Two searches for one byte are faster than one IndexAny for either. That each
-	// CR has the rest searched for an LF costs little: b is a buffer of few KiB.
+	// Two searches for one byte are faster than one IndexAny for either. Searching
+	// the rest for an LF after each CR costs little: b is a buffer of a few KiB.
 	if lf := bytes.IndexByte(b, '\n'); lf >= 0 {
 		b = b[:lf]
 	}
@@ -131,8 +130,8 @@ func (r *Reader) dropByteOrderMark() {
 	r.begun = true
 }
 
-// interpret takes one line that is not empty. Unknown fields do nothing, nor does
-// a comment, whose name is empty.
+// interpret handles one line that is not empty. It ignores unknown fields, and so
+// comments, whose field name is empty.
 func (r *Reader) interpret(line []byte) {
 	name, value, _ := bytes.Cut(line, []byte(":"))
 	value = bytes.TrimPrefix(value, []byte(" "))
@@ -153,8 +152,8 @@ func (r *Reader) interpret(line []byte) {
 	}
 }
 
-// dispatch ends a block. Without a data line it is no event, but its id counts
-// all the same.
+// dispatch ends a block. A block without a data line is no event, but its id
+// counts all the same.
 func (r *Reader) dispatch() (m Message, ok bool) {
 	r.lastID = r.id
 	if len(r.data) > 0 {

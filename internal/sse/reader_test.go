@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// result is all that a client knows when its stream has ended.
+// result is everything a client knows when its stream has ended.
 type result struct {
 	Messages    []Message
 	LastEventID string
@@ -196,8 +196,8 @@ func TestRetryTakesDigitsOnly(t *testing.T) {
 	}
 }
 
-// impatient fails the test where it is read again after the stream that it has,
-// where a live connection would block for as long as its server has nothing to say.
+// impatient fails the test if it is read beyond its stream, where a live connection would block until its server has
+// something to say.
 type impatient struct {
 	t      *testing.T
 	stream io.Reader
@@ -206,7 +206,7 @@ type impatient struct {
 func (r impatient) Read(p []byte) (int, error) {
 	n, err := r.stream.Read(p)
 	if err != nil {
-		r.t.Error("Next waits for more than the empty line of its event")
+		r.t.Error("Next reads beyond the empty line of its event")
 	}
 	return n, err
 }

@@ -1,6 +1,6 @@
 // Package sse is the wire format of Server-Sent Events, text/event-stream, as
-// the WHATWG HTML standard has it in its section "Server-sent events". It does
-// no HTTP and starts no goroutine.
+// defined by the WHATWG HTML standard in its section "Server-sent events". It
+// does no HTTP and starts no goroutine.
 //
 // A stream is UTF-8 text in lines. A line is a field ("data: hello"), a comment
 // (": anything"), or empty; an empty line ends a block and dispatches it as an
@@ -27,24 +27,24 @@ type Line struct{ text string }
 var notInLine = strings.NewReplacer("\r", "", "\n", "", "\x00", "")
 
 // MakeLine is s without its CR, LF and NUL bytes; every other byte stays, valid
-// UTF-8 or not. It takes any string, of any length, and allocates only if there
-// is something to remove. Who wants to refuse such text does so before.
+// UTF-8 or not. It accepts any string, of any length, and allocates only if there
+// is something to remove. Callers that want to reject such text must do so before.
 func MakeLine(s string) Line { return Line{notInLine.Replace(s)} }
 
 // String is the text of the line.
 func (l Line) String() string { return l.text }
 
-// Event is one event to write. None of its parts has an upper bound here.
+// Event is one event to write. None of its parts has a maximum length here.
 type Event struct {
 	// ID is where a client resumes after this event. The zero Line writes no
-	// id: line, and the client keeps the ID that it has.
+	// id: line, and the client keeps its last ID.
 	ID Line
 
 	// Type names the event. The zero Line writes no event: line, and the client
-	// takes the event for a "message".
+	// treats the event as a "message".
 	Type Line
 
-	// Data is any text, also empty. CR, LF and CRLF each break it into lines.
+	// Data is any text, even empty. CR, LF and CRLF each break it into lines.
 	Data string
 }
 
@@ -69,8 +69,8 @@ type Message struct {
 	// that of the last block that had one. It holds no CR, LF or NUL.
 	ID string
 
-	// Type is the type as sent, "" if none was, which stands for "message". It
-	// holds no CR or LF.
+	// Type is the type as sent, "" if none was, which means "message". It holds
+	// no CR or LF.
 	Type string
 
 	// Data is the data lines, with LF between them and none after the last.

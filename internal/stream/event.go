@@ -1,5 +1,5 @@
-// Package stream has the nouns of the server (Topic, ID, Event), the Log that keeps events in order, with its promises,
-// and what every Log on one node has in common: the Ledger and the Feed. It imports the standard library alone.
+// Package stream defines the server's nouns (Topic, ID, Event), the Log that keeps events in order, and what all Logs
+// of one node share: the Ledger and the Feed. It imports only the standard library.
 package stream
 
 import (
@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// Event is something that happened. It is never changed once it has its ID, so everybody may share it.
+// Event is something that happened. It is immutable once it has its ID, so it may be shared.
 type Event struct {
 	ID    ID // assigned by Log.Append
 	Topic Topic
@@ -20,7 +20,7 @@ type Event struct {
 	Data  string // valid UTF-8, not empty; may hold any line breaks
 }
 
-// IDs are those of events, in order.
+// IDs returns the IDs of events, in order.
 func IDs(events []Event) []ID {
 	ids := make([]ID, len(events))
 	for i, e := range events {
@@ -29,28 +29,30 @@ func IDs(events []Event) []ID {
 	return ids
 }
 
-// Type is an event's type, what a page names in addEventListener. It is one line of at most 64 bytes of UTF-8 without
-// control characters. The zero Type is none, which readers see as "message".
+// Type is an event's type, as passed to addEventListener: one line of at most 64 bytes of UTF-8 without control
+// characters. The zero Type is none, which browsers treat as "message".
 type Type struct{ name string }
 
-// reserved types would fire a page's own handlers in every browser (the first two), or pass for the server's.
+// reserved types would trigger a page's own handlers in every browser (the first two), or look like the server's.
 var reserved = []string{"open", "error", "gap", "ready", "heartbeat"}
 
-// ParseType reads a type; "" and "message" are the zero Type.
+// ParseType parses a type; "" and "message" are the zero Type.
 func ParseType(text string) (Type, error) {
 	switch {
 	case text == "" || text == "message":
 		return Type{}, nil
-	case len(text) > 64, !utf8.ValidString(text), strings.ContainsFunc(text, unicode.IsControl), text != strings.TrimSpace(text):
+	case len(text) > 64, !utf8.ValidString(text), strings.ContainsFunc(text, unicode.IsControl),
+		text != strings.TrimSpace(text):
 		return Type{}, Errorf(Invalid, "A type is at most 64 bytes of UTF-8 in one line, with no space at either end.")
 	case slices.Contains(reserved, text):
-		return Type{}, Errorf(Invalid, "The types %s are taken: browsers or the server itself send them. Choose another name.",
+		return Type{}, Errorf(Invalid,
+			"The types %s are taken: browsers or the server itself send them. Choose another name.",
 			strings.Join(reserved, ", "))
 	}
 	return Type{text}, nil
 }
 
-// MustType is ParseType for names that stand in the program; it panics where ParseType fails.
+// MustType is ParseType for constant names; it panics on an error.
 func MustType(text string) Type {
 	t, err := ParseType(text)
 	if err != nil {
@@ -65,7 +67,7 @@ func (t Type) String() string { return t.name }
 // MarshalText implements encoding.TextMarshaler.
 func (t Type) MarshalText() ([]byte, error) { return []byte(t.name), nil }
 
-// ParseData checks that an event can carry data.
+// ParseData checks that text can be an event's data.
 func ParseData(data []byte) (string, error) {
 	switch {
 	case len(data) == 0:
@@ -79,7 +81,7 @@ func ParseData(data []byte) (string, error) {
 // timeFormat is RFC 3339 with the ID's milliseconds.
 const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 
-// MarshalJSON is the event as the lists and the envelope show it: {"id","topic","type","time","data"}.
+// MarshalJSON encodes the event as in lists and the envelope: {"id","topic","type","time","data"}.
 func (e Event) MarshalJSON() ([]byte, error) {
 	return EncodeJSON(struct {
 		ID    ID     `json:"id"`
@@ -90,8 +92,8 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	}{e.ID, e.Topic, e.Type, e.ID.Time().Format(timeFormat), e.Data})
 }
 
-// EncodeJSON is json.Marshal without its escapes for HTML: nobody puts this text into a page, and six bytes for each <
-// would be waste.
+// EncodeJSON is json.Marshal without its HTML escapes: the text goes into no HTML, and six bytes for each < would be a
+// waste.
 func EncodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
@@ -100,7 +102,7 @@ func EncodeJSON(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
-// MustJSON is EncodeJSON for values that always can be JSON; it panics where they cannot.
+// MustJSON is EncodeJSON for values that cannot fail; it panics on an error.
 func MustJSON(v any) string {
 	text, err := EncodeJSON(v)
 	if err != nil {
@@ -109,7 +111,7 @@ func MustJSON(v any) string {
 	return string(text)
 }
 
-// chunks yields events in order, about that many bytes at a time, and one event at least.
+// chunks yields events in order, roughly that many bytes at a time, and at least one event.
 func chunks(events []Event, bytes int64) iter.Seq[[]Event] {
 	return func(yield func([]Event) bool) {
 		for len(events) > 0 {

@@ -7,31 +7,31 @@ import (
 )
 
 const (
-	maxBehind = 4 << 20  // bytes of events that a follower may have waiting before Append returns late
-	delivered = 64 << 10 // bytes of events that it gets at a time, about
+	maxBehind = 4 << 20  // bytes of events that may wait for a follower before Append returns late
+	delivered = 64 << 10 // roughly how many bytes of events it gets at a time
 )
 
-// Feed tells followers what has been appended: the part of a Log that every store on one node has in common. Its zero
-// value has no followers; its methods may be called at once.
+// Feed passes new events on to followers: the part of a Log that all stores of one node share. Its zero value has no
+// followers. It is safe for concurrent use.
 type Feed struct {
 	mu        sync.Mutex
 	followers map[*Follower]bool
 }
 
-// Follower is one Follow under way: what waits for it, and how much.
+// Follower is one Follow in progress: its queue of events.
 type Follower struct {
 	feed *Feed
 	wake chan struct{} // holds a token when there is something to deliver
 
-	mu      sync.Mutex // taken with or without Feed.mu, never the other way round
+	mu      sync.Mutex // may be locked while Feed.mu is held, never the other way round
 	waiting []Event
-	bytes   int64         // of waiting, and of what deliver has at the moment
-	room    chan struct{} // closed when bytes is back at maxBehind or less; nil if it is
+	bytes   int64         // of waiting, and of what is being delivered
+	room    chan struct{} // closed when bytes falls to maxBehind or below; nil if it is
 }
 
-// Follow is Log.Follow for a store that tells its feed of what it appends. join is called once, at a moment of the
-// store's at which nothing is published: it calls Feed.Join and returns the head. What the store has up to there comes
-// in pages; what is published meanwhile waits, so that the follower counts as behind.
+// Follow is Log.Follow for a store that publishes what it appends. join is called once, while nothing is being
+// published: it calls Feed.Join and returns the head. Events up to the head are read in pages; events published
+// meanwhile are queued, so that the follower counts as behind.
 func (f *Feed) Follow(ctx context.Context, after ID, join func() (*Follower, ID),
 	read func(context.Context, Query) (Page, error), deliver func(Batch) error) error {
 	follower, head := join()
@@ -53,7 +53,7 @@ func (f *Feed) Follow(ctx context.Context, after ID, join func() (*Follower, ID)
 	return follower.run(ctx, deliver)
 }
 
-// Join adds a follower that gets what is published from now on.
+// Join adds a follower that gets everything published from now on.
 func (f *Feed) Join() *Follower {
 	follower := &Follower{feed: f, wake: make(chan struct{}, 1)}
 	f.mu.Lock()
@@ -65,7 +65,7 @@ func (f *Feed) Join() *Follower {
 	return follower
 }
 
-// Publish tells every follower of events that are durable. Calls come in the log's order. It waits for nobody.
+// Publish passes durable events to every follower. Calls must be in log order. It never blocks.
 func (f *Feed) Publish(events []Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -74,8 +74,8 @@ func (f *Feed) Publish(events []Event) {
 	}
 }
 
-// Wait returns when no follower is more than 4 MiB behind, or ctx ends. Followers go first: a lone event is on its way
-// before its publisher has the answer.
+// Wait returns once no follower is more than 4 MiB behind, or ctx ends. It lets followers run first, so that a single
+// event is on its way before its publisher gets the answer.
 func (f *Feed) Wait(ctx context.Context) {
 	runtime.Gosched()
 	for _, room := range f.behind() {
@@ -98,7 +98,7 @@ func (f *Feed) behind() (rooms []<-chan struct{}) {
 	return rooms
 }
 
-// run calls deliver with what is published, some at a time, until ctx ends or deliver fails; it returns that error.
+// run delivers what is published, in batches, until ctx ends or deliver fails; it returns that error.
 func (f *Follower) run(ctx context.Context, deliver func(Batch) error) error {
 	for {
 		select {
@@ -116,7 +116,7 @@ func (f *Follower) run(ctx context.Context, deliver func(Batch) error) error {
 	}
 }
 
-// leave ends a follower; nobody waits for it any more.
+// leave removes a follower; nobody waits for it any more.
 func (f *Follower) leave() {
 	f.feed.mu.Lock()
 	delete(f.feed.followers, f)
@@ -140,11 +140,11 @@ func (f *Follower) add(events []Event) {
 	f.mu.Unlock()
 	select {
 	case f.wake <- struct{}{}:
-	default: // it is awake already
+	default: // it will wake anyway
 	}
 }
 
-// take returns what waits; it still counts until done.
+// take returns the queued events; they count until done.
 func (f *Follower) take() []Event {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -153,7 +153,7 @@ func (f *Follower) take() []Event {
 	return events
 }
 
-// done says that events have been delivered.
+// done counts events as delivered.
 func (f *Follower) done(events []Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -163,7 +163,7 @@ func (f *Follower) done(events []Event) {
 	f.letGo()
 }
 
-// letGo lets go who waits for the follower, if it has caught up enough.
+// letGo releases those who wait for the follower, once it has caught up enough.
 func (f *Follower) letGo() {
 	if f.room != nil && f.bytes <= maxBehind {
 		close(f.room)
@@ -171,7 +171,7 @@ func (f *Follower) letGo() {
 	}
 }
 
-// full is nil, or a channel that is closed once the follower has caught up enough.
+// full returns nil, or a channel that is closed once the follower has caught up enough.
 func (f *Follower) full() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()

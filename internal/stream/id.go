@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// ID names an event and is a position in the log at once: "everything up to here". IDs are unique and strictly rising
-// over the whole log. The text form is "<unix ms>-<sequence>", as in Redis Streams, compared as two numbers. Logs
-// number the events of a millisecond from 1, so that "<ms>-0" is the position before them all.
+// ID identifies an event, and is also a position in the log: "everything up to here". IDs are unique and strictly
+// rising over the whole log. The text form is "<unix ms>-<sequence>", as in Redis Streams, compared as two numbers.
+// Logs number the events of a millisecond from 1, so "<ms>-0" is the position before them all.
 type ID struct {
 	Ms  uint64 // Unix time in milliseconds, at most math.MaxInt64
-	Seq uint64 // which one in that millisecond
+	Seq uint64 // within that millisecond
 }
 
-// ParseID reads the text form: decimal digits without sign or leading zeros on both sides of one hyphen.
+// ParseID parses the text form: decimal digits without sign or leading zeros on both sides of one hyphen.
 func ParseID(text string) (ID, error) {
 	ms, seq, found := strings.Cut(text, "-")
 	m, err1 := parseNumber(ms)
@@ -33,7 +33,7 @@ func parseNumber(text string) (uint64, error) {
 	return strconv.ParseUint(text, 10, 64)
 }
 
-// IDAt is the position before everything that is logged at or after t.
+// IDAt is the position before everything logged at or after t.
 func IDAt(t time.Time) ID { return ID{Ms: uint64(max(t.UnixMilli(), 0))} }
 
 // String is the text form.
@@ -58,7 +58,7 @@ func (id ID) Compare(other ID) int {
 	return 0
 }
 
-// Less says whether id comes before other.
+// Less reports whether id comes before other.
 func (id ID) Less(other ID) bool {
 	return id.Ms < other.Ms || id.Ms == other.Ms && id.Seq < other.Seq
 }
@@ -77,7 +77,7 @@ func (id ID) Before() ID {
 	return id
 }
 
-// After is the ID of an event that is logged at t in a log whose newest is id: above id, also if the clock was set
+// After is the ID of an event logged at t in a log whose newest ID is id: always above id, even if the clock was set
 // back.
 func (id ID) After(t time.Time) ID {
 	if next := IDAt(t); next.Ms > id.Ms {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// MaxPage is the most events that one Page has, and so the most that a reader can ask for with last= and limit=.
+// MaxPage is how many events a Page has at most, and so the limit of last= and limit=.
 const MaxPage = 1000
 
-// Start says where a reader begins. The zero Start is live only: what comes from now on.
+// Start is where a reader starts. The zero Start is live only: new events.
 type Start struct {
 	Kind  StartKind
 	After ID     // of After and Within
@@ -17,20 +17,20 @@ type Start struct {
 	Given string // of After and Lost: the position as the reader gave it
 }
 
-// StartKind is how a reader said where to begin.
+// StartKind is how a reader chose its start.
 type StartKind int
 
-// The kinds of start. Only After and Lost name a position that the reader had, so only they can have a gap.
+// The kinds of start. Only After and Lost are positions that the reader had, so only they can have a gap.
 const (
-	Live   StartKind = iota // what comes from now on
-	After                   // what came after an ID: Last-Event-ID, or since=<id>
-	Within                  // what came after a time: since=<duration>, since=all
+	Live   StartKind = iota // new events
+	After                   // events after an ID: Last-Event-ID, or since=<id>
+	Within                  // events after a time: since=<duration>, since=all
 	Newest                  // the newest n: last=<n>
-	Lost                    // a Last-Event-ID that is no ID: a browser cannot mend it, so it is no error
+	Lost                    // a Last-Event-ID that is no ID: no error, since a browser cannot correct it
 )
 
-// ParseStart reads where a stream begins: the Last-Event-ID header, else since=, else last=, else live. An empty
-// Last-Event-ID is none (the standard never sends one).
+// ParseStart returns where a stream starts: at the Last-Event-ID header, else since=, else last=, else live. An empty
+// Last-Event-ID is none (a browser following the standard never sends one).
 func ParseStart(lastEventID string, query url.Values, now time.Time) (Start, error) {
 	start, err := parseQuery(query, now)
 	if err != nil || lastEventID == "" {
@@ -47,7 +47,8 @@ func parseQuery(query url.Values, now time.Time) (Start, error) {
 	since, last := query.Get("since"), query.Get("last")
 	switch {
 	case query.Has("since") && query.Has("last"):
-		return Start{}, Errorf(Invalid, "Give since or last, not both: since=… says from where on, last=… how many of the newest.")
+		return Start{}, Errorf(Invalid,
+			"Give since or last, not both: since=… says from where on, last=… how many of the newest.")
 	case query.Has("last"):
 		n, err := strconv.Atoi(last)
 		if err != nil || n < 1 || n > MaxPage {
@@ -72,12 +73,12 @@ func parseSince(since string, now time.Time) (Start, error) {
 	return Start{}, Errorf(Invalid, "since is an id such as 1763676000000-3, a time such as 10m or 24h, or all.")
 }
 
-// query is where the start's first page begins, of those topics.
+// query is the query of the start's first page.
 func (s Start) query(topics Selection) Query {
 	return Query{Topics: topics, After: s.After, Newest: s.Last, Anywhere: s.Kind != After}
 }
 
-// List is the query of a list's first page: who does not say where to begin gets the newest events.
+// List is the query of a list's first page. The default is the newest events.
 func (s Start) List(topics Selection, limit int) Query {
 	q := s.query(topics)
 	if q.Limit = limit; s.Kind == Live {

@@ -14,22 +14,22 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Open returns an empty store and the log that it appends to; both close with the test.
+// Open returns an empty store and the log it appends to; both close with the test.
 type Open func(t *testing.T) (board.Store, stream.Log)
 
 // Run checks every promise of board.Store on stores that open returns.
 func Run(t *testing.T, open Open) {
 	for name, check := range map[string]func(*testing.T, Open){
-		"a comment is listed and told of":                 add,
-		"a like is counted once for a visitor":            likeIsIdempotent,
-		"a hundred who like at once are a hundred":        hundredAtOnce,
-		"the list is by likes, then newest":               ranking,
-		"a list is a part":                                parts,
-		"liked is each visitor's own":                     likedIsOwn,
-		"no such comment":                                 unknown,
-		"what fails changes nothing":                      failsAlone,
-		"the position of a list is that of its rows":      position,
-		"likes and their events agree in every interlude": agreement,
+		"a comment is listed and published":        add,
+		"a visitor's like counts once":             likeIsIdempotent,
+		"a hundred concurrent likes are a hundred": hundredAtOnce,
+		"the list is by likes, then newest first":  ranking,
+		"a list has a limit and an offset":         parts,
+		"each visitor sees their own likes":        likedIsOwn,
+		"liking an unknown comment fails":          unknown,
+		"a failed change has no effect":            failsAlone,
+		"a list's position matches its rows":       position,
+		"a list always agrees with the events":     agreement,
 	} {
 		t.Run(name, func(t *testing.T) { check(t, open) })
 	}
@@ -66,7 +66,7 @@ func list(t *testing.T, store board.Store, visitor board.Visitor, limit, offset 
 	return l
 }
 
-// events are all that the log has of the board.
+// events returns all events of the board.
 func events(t *testing.T, log stream.Log) []stream.Event {
 	t.Helper()
 	page, err := log.Page(t.Context(), stream.Query{Topics: stream.Select(stream.Comments), Limit: stream.MaxPage})
@@ -83,14 +83,15 @@ func add(t *testing.T, open Open) {
 	if l.Total != 1 || len(l.Comments) != 1 || l.Comments[0] != (board.Listed{Comment: c}) {
 		t.Errorf("list %+v, want just %+v", l, c)
 	}
-	told := events(t, log)
+	published := events(t, log)
 	var got board.Comment
-	if len(told) != 1 || told[0].Type.String() != "comment" || json.Unmarshal([]byte(told[0].Data), &got) != nil ||
+	if len(published) != 1 || published[0].Type.String() != "comment" ||
+		json.Unmarshal([]byte(published[0].Data), &got) != nil ||
 		got != c {
-		t.Errorf("told %+v, want %+v", told, c)
+		t.Errorf("published %+v, want %+v", published, c)
 	}
-	if l.Position != told[0].ID {
-		t.Errorf("position %v, want %v", l.Position, told[0].ID)
+	if l.Position != published[0].ID {
+		t.Errorf("position %v, want %v", l.Position, published[0].ID)
 	}
 }
 
@@ -112,7 +113,7 @@ func likeIsIdempotent(t *testing.T, open Open) {
 		want = append(want, fmt.Sprintf(`like {"id":"%s","likes":%d}`, c.ID, n))
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("told %q, want %q: what changes nothing makes no event", got, want)
+		t.Errorf("published %q, want %q: no change, no event", got, want)
 	}
 }
 
@@ -133,14 +134,14 @@ func hundredAtOnce(t *testing.T, open Open) {
 	if l := list(t, store, "", 1, 0); l.Comments[0].Likes != 100 {
 		t.Errorf("%d likes, want 100", l.Comments[0].Likes)
 	}
-	told := events(t, log)[1:]
-	for i, e := range told {
+	likes := events(t, log)[1:]
+	for i, e := range likes {
 		if want := fmt.Sprintf(`{"id":"%s","likes":%d}`, c.ID, i+1); e.Data != want {
 			t.Errorf("event %d is %s, want %s", i, e.Data, want)
 		}
 	}
-	if len(told) != 100 {
-		t.Errorf("%d events, want 100", len(told))
+	if len(likes) != 100 {
+		t.Errorf("%d events, want 100", len(likes))
 	}
 }
 
@@ -221,7 +222,7 @@ func failsAlone(t *testing.T, open Open) {
 	for v := range 50 { // in the same commit, where the store groups them
 		crowd.Go(func() {
 			if _, err := store.SetLike(t.Context(), c.ID, board.Visitor(fmt.Sprint(v)), true); err != nil {
-				t.Errorf("liking beside what fails: %v", err)
+				t.Errorf("liking besides what fails: %v", err)
 			}
 		})
 		crowd.Go(func() {
@@ -232,7 +233,7 @@ func failsAlone(t *testing.T, open Open) {
 	}
 	crowd.Wait()
 	if l := list(t, store, "a", 1, 0); l.Comments[0].Likes != 50 || l.Comments[0].Liked || len(events(t, log)) != 51 {
-		t.Errorf("beside what failed: %+v, %d events, want 50 likes and 51 events", l, len(events(t, log)))
+		t.Errorf("besides what failed: %+v, %d events, want 50 likes and 51 events", l, len(events(t, log)))
 	}
 	setLike(t, store, c.ID, "a", true, 51)
 }
@@ -253,7 +254,7 @@ func position(t *testing.T, open Open) {
 	}
 }
 
-// agreement takes lists while likes come and go: each has what the events up to its position say.
+// agreement reads lists while likes come and go: each matches the events up to its position.
 func agreement(t *testing.T, open Open) {
 	store, log := open(t)
 	c := comment(t, store, 1)
@@ -281,7 +282,7 @@ func agreement(t *testing.T, open Open) {
 			}
 		}
 		if l.Comments[0].Likes != likes {
-			t.Errorf("at %v the list has %d likes, and the events say %d", l.Position, l.Comments[0].Likes, likes)
+			t.Errorf("at %v the list has %d likes, but the events say %d", l.Position, l.Comments[0].Likes, likes)
 		}
 	}
 	cancel()
