@@ -11,8 +11,8 @@ import (
 
 func TestATabNeverTalksToAWorkerOfAnotherVersion(t *testing.T) {
 	text := ""
-	for _, file := range []string{"broadcast", "broadcast-line", "broadcast-tab", "broadcast-worker"} {
-		module, err := os.ReadFile("public/js/" + file + ".js")
+	for _, file := range []string{"broadcast", "line", "tab", "worker"} {
+		module, err := os.ReadFile("public/js/broadcast/" + file + ".js")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -24,7 +24,7 @@ func TestATabNeverTalksToAWorkerOfAnotherVersion(t *testing.T) {
 	}
 	text = strings.Replace(text, version[0], "", 1)
 	if want := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))[:8]; version[1] != want {
-		t.Errorf("the modules have changed: VERSION in broadcast-worker.js is now to be '%s'", want)
+		t.Errorf("the modules have changed: VERSION in worker.js is now to be '%s'", want)
 	}
 }
 

@@ -1,4 +1,4 @@
 // The page that lists what the server's clock says.
 
-import './live-lines.js';
-import './page.js';
+import './elements/live-lines.js';
+import './elements/page.js';

@@ -1,8 +1,8 @@
 // The page that watches topics.
 
-import './live-watch.js';
-import './publish-form.js';
-import './page.js';
+import './watch/live-watch.js';
+import './elements/publish-form.js';
+import './elements/page.js';
 
 // Behind a proxy the server knows its own address less well than the browser does.
 const code = document.getElementById('code');

@@ -14,7 +14,7 @@ import (
 )
 
 // listening lets a tab listen through the module, apart from its page: to(number, topics, since) and no(number).
-const listening = `import('/public/js/broadcast.js').then(({ subscribe }) => {
+const listening = `import('/public/js/broadcast/broadcast.js').then(({ subscribe }) => {
 	window.heard = {};
 	window.to = (number, topics, since) => {
 		const it = heard[number] = { ids: [], gaps: [], states: [] };

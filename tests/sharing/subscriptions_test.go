@@ -41,7 +41,7 @@ func TestWhatHasNoIDComesOnceWhileTopicsChange(t *testing.T) {
 	harness.Eval[bool](b, listening)
 	start := time.Now()
 	m.Answer(fake(func() int { return int(time.Since(start) / (10 * time.Millisecond)) }))
-	harness.Eval[bool](b, `new Promise((done) => import('/public/js/broadcast.js').then(({ subscribe }) => {
+	harness.Eval[bool](b, `new Promise((done) => import('/public/js/broadcast/broadcast.js').then(({ subscribe }) => {
 		window.own = [];
 		subscribe(['$own'], {
 			onevent: ({ data }) => own.push(Number(data)),

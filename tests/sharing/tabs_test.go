@@ -81,7 +81,7 @@ func TestWithoutAWorkerFourTabsAreLiveAndTheOthersSayWhy(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]string{"there is none": harness.Alone, "it does not load": `{
 		const Real = SharedWorker;
-		globalThis.SharedWorker = class { constructor() { return new Real('/public/js/nothing-here-worker.js'); } };
+		globalThis.SharedWorker = class { constructor() { return new Real('/public/js/nothing-here/worker.js'); } };
 	}`} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

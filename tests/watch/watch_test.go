@@ -137,7 +137,7 @@ func TestChartsComeWhenTheServerHas(t *testing.T) {
 	b.Cut(true) // for what is fetched from now on; the stream goes on
 	s.Append("speeds", "1", "2")
 	b.Until("they are looked for",
-		`performance.getEntriesByName(location.origin + "/public/js/watch-charts.js").length > 0`)
+		`performance.getEntriesByName(location.origin + "/public/js/watch/charts.js").length > 0`)
 	b.Cut(false)
 	b.Until("they are drawn", `document.querySelector(".charts canvas")`)
 }

@@ -3,7 +3,7 @@
 // load and forms are sent; others wait for a place.
 
 import { Feed, pause } from './broadcast.js';
-import { Shared } from './broadcast-worker.js';
+import { Shared } from './worker.js';
 
 const PLACES = 4; // the browser's other two connections to the host stay free
 const ENOUGH = 5; // workers that did not load, one after the other

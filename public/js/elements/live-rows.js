@@ -25,7 +25,7 @@ export class LiveRows extends LiveElement {
     this.toNewest();
   }
 
-  /** @param {import('./broadcast.js').StreamEvent} event */
+  /** @param {import('../broadcast/broadcast.js').StreamEvent} event */
   event(event) {
     const known = event.id && this.rows.querySelector(`[data-id="${CSS.escape(event.id)}"]`);
     const row = known || this.clone('.row');

@@ -1,16 +1,16 @@
 // <live-watch query="topic=jobs/7" named>: whatever arrives on the page's stream, as a table, charts and progress. `named`
 // is for several topics. Events are kept as they come, and drawn once a frame.
 
-import { isAfter, isID } from './broadcast-line.js';
-import { LiveElement } from './live-element.js';
-import { Columns, isRecord, read } from './watch-data.js';
-import { Entries, Waiting } from './watch-entries.js';
-import { Gap } from './watch-gap.js';
-import { Numbers } from './watch-numbers.js';
-import { Rows } from './watch-rows.js';
-import { Runs } from './watch-runs.js';
-import { stored } from './watch-stored.js';
-import { Tools } from './watch-tools.js';
+import { isAfter, isID } from '../broadcast/line.js';
+import { LiveElement } from '../elements/live-element.js';
+import { Columns, isRecord, read } from './data.js';
+import { Entries, Waiting } from './entries.js';
+import { Gap } from './gap.js';
+import { Numbers } from './numbers.js';
+import { Rows } from './rows.js';
+import { Runs } from './runs.js';
+import { stored } from './stored.js';
+import { Tools } from './tools.js';
 
 const AGAIN = 3_000; // ms until the next try to load what draws
 
@@ -44,7 +44,7 @@ class LiveWatch extends LiveElement {
     }
   }
 
-  /** @param {import('./broadcast.js').StreamEvent} [event] none is a gap */
+  /** @param {import('../broadcast/broadcast.js').StreamEvent} [event] none is a gap */
   #arrived(event) {
     if (event && isID(event.id)) {
       if (this.#newest && !isAfter(event.id, this.#newest)) return;
@@ -102,7 +102,7 @@ class LiveWatch extends LiveElement {
     if (this.charts) this.charts.draw(this.#others);
     else if (this.numbers.version > 1 && !this.loading) {
       this.loading = true;
-      const { Charts } = await import('./watch-charts.js').catch(() => ({}));
+      const { Charts } = await import('./charts.js').catch(() => ({}));
       if (!Charts) { // the server is away
         await new Promise((resume) => setTimeout(resume, AGAIN));
         this.loading = false;

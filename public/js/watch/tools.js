@@ -1,6 +1,6 @@
 // What a reader of a page that watches topics can do with it: pause, filter, open an event. And how much there is.
 
-import { EventDialog } from './watch-dialog.js';
+import { EventDialog } from './dialog.js';
 
 const RATE = 5; // seconds that the rate is of
 const TYPING = 150; // ms

@@ -6,7 +6,7 @@ import { LiveElement } from './live-element.js';
 const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
 
 class LiveFigures extends LiveElement {
-  /** @param {import('./broadcast.js').StreamEvent} event */
+  /** @param {import('../broadcast/broadcast.js').StreamEvent} event */
   event({ data }) {
     const values = JSON.parse(data);
     this.hidden = false;

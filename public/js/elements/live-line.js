@@ -9,7 +9,7 @@ class LiveLine extends LiveElement {
   #untold = '';
   #pausing;
 
-  /** @param {import('./broadcast.js').StreamEvent} event */
+  /** @param {import('../broadcast/broadcast.js').StreamEvent} event */
   event(event) {
     const line = this.querySelector('template.arrived').content.cloneNode(true);
     const date = new Date(event.time);

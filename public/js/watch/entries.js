@@ -5,7 +5,7 @@ import { Newest } from './newest.js';
 export const MOST = 10_000; // events; the page says so
 const CHARACTERS = 16_000_000; // of their data, in all
 
-/** @typedef {{n: number, size: number, gap: boolean, event: import('./broadcast.js').StreamEvent}} Entry
+/** @typedef {{n: number, size: number, gap: boolean, event: import('../broadcast/broadcast.js').StreamEvent}} Entry
  *  n counts from 0; of a gap there is no event. */
 
 export class Entries {
@@ -18,7 +18,7 @@ export class Entries {
     this.gone = 0; // how many of the shown have been forgotten, ever
   }
 
-  /** @param {import('./broadcast.js').StreamEvent} [event] none is a gap */
+  /** @param {import('../broadcast/broadcast.js').StreamEvent} [event] none is a gap */
   add(event) {
     const entry = { n: this.#next++, size: event?.data.length ?? 0, gap: !event, event };
     const forgotten = this.all.add(entry);
@@ -55,12 +55,12 @@ export class Waiting extends Newest {
     this.lost = 0;
   }
 
-  /** @param {import('./broadcast.js').StreamEvent} [event] none is a gap */
+  /** @param {import('../broadcast/broadcast.js').StreamEvent} [event] none is a gap */
   hold(event) {
     this.lost += this.add({ size: event?.data.length ?? 0, event }).length;
   }
 
-  /** @returns {(import('./broadcast.js').StreamEvent | undefined)[]} all of it; it is empty then */
+  /** @returns {(import('../broadcast/broadcast.js').StreamEvent | undefined)[]} all of it; it is empty then */
   release() {
     const events = [];
     while (this.length) events.push(this.shift().event);

@@ -1,6 +1,6 @@
 // What an event's data is, and how its fields are shown. It may be anything: whoever may publish wrote it.
 
-import { parseExact, parseJSON } from './json.js';
+import { parseExact, parseJSON } from '../elements/json.js';
 
 const DEEPEST = 60; // levels that are taken apart; what is deeper is shown as the text that it is
 const EXACT = 20_000; // characters up to which numbers are read as they were written

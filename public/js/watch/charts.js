@@ -1,7 +1,7 @@
 // Live charts of the numbers that events carry. This module, and the library that draws, are loaded when there are numbers.
 
-import uPlot from '../vendor/uplot/uPlot.js';
-import { Chips } from './watch-chips.js';
+import uPlot from '../../vendor/uplot/uPlot.js';
+import { Chips } from './chips.js';
 
 const [HIGH, OFTEN] = [150, 200]; // px; ms between two drawings
 

@@ -1,6 +1,6 @@
 // The table of a page that watches topics. However many rows there are, only those in sight are in the document.
 
-import { RowFiller } from './watch-cells.js';
+import { RowFiller } from './cells.js';
 
 const BEYOND = 6; // rows above and below what is in sight
 const AT_END = 8; // px from the newest that still count as there

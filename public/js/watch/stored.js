@@ -1,6 +1,6 @@
 // The events that the server has put into the page, as the stream would have sent them.
 
-/** @param {HTMLTableSectionElement} body @returns {import('./broadcast.js').StreamEvent[]} oldest first */
+/** @param {HTMLTableSectionElement} body @returns {import('../broadcast/broadcast.js').StreamEvent[]} oldest first */
 export function stored(body) {
   return [...body.rows].map((row) => {
     const { id, topic, type, exact } = row.dataset; // exact: data that HTML cannot hold, as JSON

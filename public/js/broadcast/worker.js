@@ -4,7 +4,7 @@
 import { Feed } from './broadcast.js';
 
 /** Of the text of the four files; a test says what it is to be. A tab never talks to a worker of another version. */
-const VERSION = '7bc7524d';
+const VERSION = 'b76b2e46';
 
 const VANISHED = 150_000; // ms without a ping from a tab without locks, which in the background pings once a minute
 const GREETING = 10_000; // ms that a worker may take to load
@@ -18,7 +18,7 @@ export class Shared {
   /** @param {object} page of broadcast.js */
   constructor(page) {
     this.#page = page;
-    const url = new URL('./broadcast-worker.js', import.meta.url);
+    const url = new URL('./worker.js', import.meta.url);
     const unheard = setTimeout(() => this.#lost(false), GREETING);
     this.#ended.signal.addEventListener('abort', () => clearTimeout(unheard));
     try {

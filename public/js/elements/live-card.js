@@ -23,7 +23,7 @@ class LiveCard extends LiveElement {
     if (events.length && !this.known) this.event(events[0]);
   }
 
-  /** @param {import('./broadcast.js').StreamEvent} event */
+  /** @param {import('../broadcast/broadcast.js').StreamEvent} event */
   event(event) {
     this.known = true;
     const value = parseJSON(event.data);

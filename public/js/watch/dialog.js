@@ -1,8 +1,8 @@
 // All of one event: what it is, its data with line breaks, and each of its fields, to be read and to be copied.
 
-import { copy } from './clipboard.js';
-import { isRecord, pretty, readExact } from './watch-data.js';
-import { showTime } from './times.js';
+import { copy } from '../elements/clipboard.js';
+import { isRecord, pretty, readExact } from './data.js';
+import { showTime } from '../elements/times.js';
 
 const FIELDS = 200; // shown one by one
 const LONGEST = 500_000; // characters shown; what is copied is whole
@@ -16,7 +16,7 @@ export class EventDialog {
     dialog.onclick = ({ target }) => target === dialog && dialog.close(); // beside it
   }
 
-  /** @param {import('./broadcast.js').StreamEvent} event */
+  /** @param {import('../broadcast/broadcast.js').StreamEvent} event */
   show(event) {
     const { dialog } = this;
     const { id, topic, type, time, data } = event;

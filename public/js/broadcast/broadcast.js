@@ -1,10 +1,10 @@
 // For every page with live content: one stream for all tabs of the site, which stays alive by itself.
 // Browsers open six HTTP/1.1 connections to a host. With a stream for each tab the seventh tab would not even load, so one
-// shared worker, broadcast-worker.js, holds a Feed for all of them. Where there is none each tab has a Feed of its own, four
-// at most. To have it elsewhere, copy the four files.
+// shared worker, worker.js, holds a Feed for all of them. Where there is none each tab has a Feed of its own, four
+// at most. To have it elsewhere, copy this folder.
 
-import { isAfter, isID, later, Line, read, Refused, takes } from './broadcast-line.js';
-import { page } from './broadcast-tab.js';
+import { isAfter, isID, later, Line, read, Refused, takes } from './line.js';
+import { page } from './tab.js';
 
 /** @typedef {{id: string, topic: string, type: string, time: string, data: string}} StreamEvent
  *  id is '' on topics that are not stored; time is RFC 3339. */

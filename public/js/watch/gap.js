@@ -1,6 +1,6 @@
 // After a gap: what is stored now is fetched, and what arrives meanwhile takes its place among it.
 
-import { isAfter, isID } from './broadcast-line.js';
+import { isAfter, isID } from '../broadcast/line.js';
 
 const SNAPSHOT = 1_000; // events, the most that a list has
 const MOST = 10_000; // events held
@@ -30,7 +30,7 @@ export class Gap {
 
   /**
    * @param {{refresh: (url: string, show: (list: object) => void) => void}} stream
-   * @param {import('./broadcast.js').Gap} gap what is before it is not fetched, unless the log has begun anew
+   * @param {import('../broadcast/broadcast.js').Gap} gap what is before it is not fetched, unless the log has begun anew
    */
   fetch(stream, { since, oldest }) {
     if (this.#held) return;

@@ -2,7 +2,7 @@
 // Open while the element is in the page. It dispatches to itself, for the elements within it: `live-event`
 // (detail: StreamEvent), `live-gap` (Gap) and `live-state` (StreamState); the types are in broadcast.js.
 
-import { subscribe } from './broadcast.js';
+import { subscribe } from '../broadcast/broadcast.js';
 import { request } from './request.js';
 
 const AGAIN = 3_000; // ms until the next try to fetch a snapshot

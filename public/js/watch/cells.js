@@ -1,6 +1,6 @@
 // The heading and the cells of the table of a page that watches topics.
 
-import { Columns, cell, inOneLine, isRecord, readExact } from './watch-data.js';
+import { Columns, cell, inOneLine, isRecord, readExact } from './data.js';
 
 const [NARROW, WIDE] = [7, 32]; // characters that a column of a field has room for, at least and at most
 const PADDING = 4; // characters
