@@ -11,7 +11,7 @@ import (
 
 func TestATabNeverTalksToAWorkerOfAnotherVersion(t *testing.T) {
 	text := ""
-	for _, file := range []string{"broadcast", "line", "tab", "worker"} {
+	for _, file := range []string{"broadcast", "feed", "line", "tab", "worker"} {
 		module, err := os.ReadFile("public/js/broadcast/" + file + ".js")
 		if err != nil {
 			t.Fatal(err)

@@ -2,7 +2,7 @@
 // is none by a stream of its own. Where the browser has locks, four tabs have such a stream at a time, so that pages still
 // load and forms are sent; others wait for a place.
 
-import { Feed, pause } from './broadcast.js';
+import { Feed, pause } from './feed.js';
 import { Shared } from './worker.js';
 
 const PLACES = 4; // the browser's other two connections to the host stay free

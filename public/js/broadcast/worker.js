@@ -1,10 +1,10 @@
 // For broadcast.js: the shared worker that has the one stream, and the tab's way to it. Both ends are here, since they
 // understand nobody else.
 
-import { Feed } from './broadcast.js';
+import { Feed } from './feed.js';
 
 /** Of the text of the four files; a test says what it is to be. A tab never talks to a worker of another version. */
-const VERSION = 'b76b2e46';
+const VERSION = '3589b211';
 
 const VANISHED = 150_000; // ms without a ping from a tab without locks, which in the background pings once a minute
 const GREETING = 10_000; // ms that a worker may take to load

@@ -1,0 +1,308 @@
+// For broadcast.js: one stream for many subscriptions, which stays alive by itself.
+
+import { isAfter, isID, later, Line, read, Refused, takes } from './line.js';
+
+const FIRST_WAIT = 2_000; // ms; half to all of it is waited, so that pages do not come back together
+const LONGEST_WAIT = 30_000; // ms
+const SUSPICIOUS = 20_000; // ms of silence, for who comes back from sleep
+const LINGER = 1_000; // ms for which topics are kept whose reader may just go to another page, and a line behind the next
+const MOST_TOPICS = 100; // a stream, at the server
+
+/**
+ * One stream for many subscriptions. It is in log order, so that its last id is the position of all its topics. A subscription
+ * that is new reads lists up to where the stream is, and then has its share of it.
+ */
+export class Feed {
+  #joined = new Set(); // subscriptions that have their share
+  #new = new Set(); // those that are to come to it
+  #line; // the stream
+  #next; // the one that is to take its place, with other topics
+  #old; // the one whose place it took, until all that has no id has come by both
+  #late = []; // events without id that the line has brought, as long as the old one comes first with them
+  #position = ''; // everything up to here was received, of the line's topics
+  #state = { state: 'connecting', attempt: 0, seconds: 0 };
+  #failed = 0; // tries in a row
+  #timer; // the countdown to the next try
+  #arranging = false;
+  #again = false; // there is more to arrange
+  #moved = () => {}; // called when position has changed, or is to be looked at
+  #move = () => new Promise((resolve) => (this.#moved = resolve));
+  #ended = new AbortController();
+
+  constructor() {
+    const { signal } = this.#ended;
+    addEventListener('online', () => this.wake(), { signal });
+    let last = Date.now();
+    const clock = setInterval(() => {
+      if (Date.now() - last > 15_000) this.wake(); // the machine has slept
+      last = Date.now();
+    }, 5_000);
+    signal.addEventListener('abort', () => clearInterval(clock));
+  }
+
+  /**
+   * @param {{topics: string[], since: string, take: (name: string, detail: object, position?: string) => void}} wanted
+   * @returns {() => void} closes it
+   */
+  open({ topics, since, take }) {
+    const subscription = { topics, since, take, newest: isID(since) ? since : '' }; // newest: the last id that it got
+    this.#new.add(subscription);
+    this.#arrange();
+    this.#tellOne(subscription);
+    return () => {
+      subscription.take = () => {};
+      this.#joined.delete(subscription);
+      this.#new.delete(subscription);
+      if (this.#joined.size + this.#new.size) setTimeout(() => this.#arrange(), LINGER);
+      else this.#connect();
+    };
+  }
+
+  /** The browser is online, or a page is seen: tries at once if it waits or may be deaf. */
+  wake() {
+    const deaf = this.#line && Date.now() - this.#line.heard > SUSPICIOUS;
+    if (deaf || this.#state.state === 'waiting') this.#connect();
+  }
+
+  end() {
+    this.#ended.abort();
+    this.#joined.clear();
+    this.#new.clear();
+    this.#stop();
+  }
+
+  #stop() {
+    this.#endOld();
+    for (const line of [this.#line, this.#next]) line?.close();
+    this.#line = this.#next = undefined;
+    clearTimeout(this.#timer);
+    this.#moved();
+  }
+
+  // Those who begin at the same place begin together.
+  #connect() {
+    this.#stop();
+    this.#tell('connecting');
+    if (!this.#joined.size) this.#position = [...this.#new].find((one) => this.#room([one]))?.since ?? '';
+    for (const one of this.#new) if (one.since === this.#position && this.#room([...this.#joined, one])) this.#join(one);
+    if (this.#joined.size) this.#line = this.#open(union(this.#joined), this.#position);
+  }
+
+  #open(topics, since) {
+    const line = new Line(topics, since, (...said) => this.#hear(line, ...said));
+    line.skip = new Map(); // how often it is to bring an event without id, by its text, that came before
+    return line;
+  }
+
+  #hear(line, name, data, id, text) {
+    if (name === 'message' && data && !data.id) this.#bare(line, data, text);
+    if (line === this.#next) this.#change();
+    if (line !== this.#line) return;
+    if (name === 'broken') return this.#broken();
+    if (isID(id)) this.#position = id;
+    if (name === 'ready') this.#live();
+    if (name === 'gap') this.#gap(data, id);
+    if (name === 'message' && data?.id) this.#message(data);
+    this.#moved();
+  }
+
+  #live() {
+    if (this.#state.state === 'live') return; // the line has other topics than the one before
+    this.#failed = 0;
+    for (const one of this.#joined) {
+      one.newest ||= this.#position;
+      one.known = true;
+    }
+    this.#tell('live');
+    this.#arrange();
+  }
+
+  // A gap's position holds even where it is lower than ours, if that was beyond the log, which may have begun anew.
+  #gap(gap, id) {
+    const { since, topics } = this.#line;
+    const anew = isID(since) && isAfter(since, id);
+    const concerns = (topic) => gap.topics.some((name) => name === topic || (!topics.includes(topic) && takes(name, topic)));
+    for (const one of this.#joined) {
+      const concerned = gap?.topics ? one.topics.filter(concerns) : one.topics;
+      if (!concerned.length) continue;
+      one.newest = anew ? id : later(one.newest, id);
+      one.take('gap', { since, oldest: id, ...gap, topics: concerned }, one.newest);
+    }
+  }
+
+  #message(event) {
+    for (const one of this.#joined) if (wants(one, event)) give(one, event);
+    for (const one of this.#new) if (wants(one, event)) one.held?.push(event);
+  }
+
+  // An event without id comes by both lines while one takes the other's place: by the newer one, what the older has not brought.
+  #bare(line, event, text) {
+    const newer = this.#next ?? this.#line;
+    if (line !== newer) newer.skip.set(text, (newer.skip.get(text) ?? 0) + 1);
+    else if (this.#old) return this.#late.push([event, text]);
+    const skip = line.skip.get(text);
+    if (!skip) return this.#message(event);
+    return skip > 1 ? line.skip.set(text, skip - 1) : line.skip.delete(text);
+  }
+
+  #endOld() {
+    this.#old?.close();
+    this.#old = undefined;
+    for (const [event, text] of this.#late.splice(0)) this.#bare(this.#line, event, text);
+    this.#moved();
+  }
+
+  #broken() {
+    this.#stop();
+    for (const one of this.#joined) if (!one.known) this.#probe(one);
+    const wait = pause(this.#failed);
+    this.#failed += 1;
+    this.#wait(performance.now() + wait);
+  }
+
+  // By the clock and not by counting ticks: a tab in the background gets its timers late.
+  #wait(until) {
+    const left = until - performance.now();
+    if (left < 1) return this.#connect();
+    const seconds = Math.max(1, Math.round(left / 1000));
+    this.#tell('waiting', seconds);
+    this.#timer = setTimeout(() => this.#wait(until), left - (seconds - 1) * 1000);
+  }
+
+  #tell(state, seconds = 0) {
+    this.#state = { state, attempt: this.#failed, seconds };
+    for (const one of [...this.#joined, ...this.#new]) this.#tellOne(one);
+  }
+
+  #tellOne(one) {
+    const joined = this.#joined.has(one);
+    if (one.full) one.take('state', { state: 'full', attempt: 0, seconds: 0, text: FULL });
+    else if (joined || this.#state.state !== 'live') one.take('state', this.#state, joined ? one.newest : '');
+    else one.take('state', { state: 'connecting', attempt: 0, seconds: 0 });
+  }
+
+  #join(one) {
+    this.#new.delete(one);
+    this.#joined.add(one);
+    one.held?.forEach((event) => give(one, event));
+    one.held = undefined;
+    one.known = this.#state.state === 'live';
+    if (one.known) this.#tellOne(one);
+    this.#again ||= [...this.#new].some(({ full }) => full); // its pattern may have made room
+  }
+
+  /** @returns {boolean} whether there is room for the last of these, beside the others */
+  #room(subscriptions) {
+    const one = subscriptions.at(-1);
+    const was = one.full;
+    one.full = union(subscriptions).length > MOST_TOPICS;
+    if (one.full && !was) this.#tellOne(one);
+    return !one.full;
+  }
+
+  // One that the server refuses would have it refuse the stream of all.
+  async #probe(one) {
+    try {
+      await read(one.topics, one.since, () => {}, () => {});
+      one.known = true;
+    } catch (error) {
+      if (error instanceof Refused) this.#refuse(one, error);
+    }
+  }
+
+  #refuse(one, { message }) {
+    this.#new.delete(one);
+    this.#joined.delete(one);
+    one.take('state', { state: 'refused', attempt: 0, seconds: 0, text: message });
+  }
+
+  async #arrange() {
+    this.#again = this.#arranging;
+    if (this.#arranging || this.#ended.signal.aborted || this.#state.state === 'waiting') return;
+    const anybody = [...this.#joined, ...this.#new].length > 0;
+    if (!this.#line ? anybody : !anybody) return this.#connect();
+    const together = (one) => one.since === this.#position && this.#line?.brings(one.topics);
+    if (!this.#line?.ready) return [...this.#new].filter(together).forEach((one) => this.#join(one));
+    if (!this.#joined.size && ![...this.#new].some((one) => this.#line.brings(one.topics))) return this.#connect();
+    this.#arranging = true;
+    await this.#admit(this.#line).catch(() => setTimeout(() => this.#arrange(), pause(0)));
+    this.#arranging = false;
+    for (const one of this.#new) one.held = undefined;
+    if (this.#again) this.#arrange();
+  }
+
+  async #admit(line) {
+    const coming = [];
+    for (const one of this.#new) if (this.#room([...this.#joined, ...coming, one])) coming.push(one);
+    await Promise.all(coming.map((one) => this.#catchUp(one, line)));
+    const come = () => coming.filter((one) => this.#new.has(one));
+    const furthest = come().map(({ newest }) => newest).reduce(later, this.#position);
+    const same = () => String(union([...this.#joined, ...come()])) === String(line.topics);
+    if (!same() || furthest !== this.#position) await this.#refresh(line);
+    if (line !== this.#line) return;
+    for (const one of come()) if (one.held) this.#join(one);
+    while (this.#old && line === this.#line) await this.#move();
+    if (same() || line !== this.#line) return;
+    const since = come().map(({ newest }) => newest).reduce((a, b) => (isAfter(a, b) ? b : a), this.#position);
+    this.#next = this.#open(union([...this.#joined, ...come()]), since);
+    this.#next.coming = come();
+    while (this.#next && line === this.#line) await this.#move();
+  }
+  // Reads up to where the line is; what the line brings meanwhile is held back.
+  async #catchUp(one, line) {
+    one.held = line.brings(one.topics) ? [] : undefined;
+    if (one.held && (!one.since || one.since === this.#position)) return void (one.newest = this.#position);
+    try {
+      const position = await read(one.topics, one.since, (event) => give(one, event), (gap) => one.take('gap', gap));
+      const beyond = isID(one.since) && isAfter(one.since, position); // of another log, as its gap has told
+      one.newest = beyond ? position : later(one.newest, position);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.#refuse(one, error);
+    } finally {
+      one.since = one.newest || one.since;
+    }
+  }
+
+  // A line that is quiet does not know how far the log is.
+  async #refresh(line) {
+    let last = '';
+    const position = await read(line.topics, this.#position, ({ id }) => (last = id), () => {});
+    while (last && line === this.#line && isAfter(last, this.#position)) await this.#move();
+    if (line === this.#line) this.#position = later(this.#position, position);
+  }
+
+  // Now the new line is the one, also if it has come to nothing: then the next try is for all.
+  #change() {
+    const [line, old] = [this.#next, this.#line];
+    this.#line = line;
+    this.#next = undefined;
+    this.#position = line.since;
+    for (const one of line.coming) if (this.#new.has(one)) this.#join(one);
+    if (!old.topics.some((topic) => topic.startsWith('$'))) return old.close();
+    this.#old = old;
+    setTimeout(() => this.#old === old && this.#endOld(), LINGER);
+  }
+}
+
+const FULL = `All tabs of this site together listen to more than ${MOST_TOPICS} topics and patterns; this goes on when others have ended.`;
+
+// The topics of all, without those that are in a pattern of another if they would be too many.
+function union(subscriptions) {
+  const topics = [...new Set([...subscriptions].flatMap(({ topics }) => topics))].sort();
+  if (topics.length <= MOST_TOPICS) return topics;
+  return topics.filter((topic) => !topics.some((pattern) => pattern !== topic && takes(pattern, topic)));
+}
+
+const wants = ({ topics }, event) => topics.some((topic) => takes(topic, event.topic));
+
+function give(one, event) {
+  if (event.id && one.newest && !isAfter(event.id, one.newest)) return;
+  one.newest = event.id || one.newest;
+  one.take('event', event, event.id);
+}
+
+/** @returns {number} ms to wait after that many tries have failed */
+export function pause(failed) {
+  return Math.min(FIRST_WAIT * 2 ** failed, LONGEST_WAIT) * (0.5 + Math.random() / 2);
+}
