@@ -60,7 +60,7 @@ func TestWatchedTextIsLinesAndPatternsNameTheirTopics(t *testing.T) {
 	}
 }
 
-func TestATopicWithoutIDsIsWatchedToo(t *testing.T) {
+func TestTheServersOwnTopicIsWatchedToo(t *testing.T) {
 	t.Parallel()
 	s := harness.Serve(t, "-demo=false")
 	b := harness.Browse(t)

@@ -1,11 +1,11 @@
 // For broadcast.js: one stream for many subscriptions, which stays alive by itself.
 
-import { isAfter, isID, later, Line, read, Refused, takes } from './line.js';
+import { isAfter, isID, Line, read, Refused, takes } from './line.js';
 
 const FIRST_WAIT = 2_000; // ms; half to all of it is waited, so that pages do not come back together
 const LONGEST_WAIT = 30_000; // ms
 const SUSPICIOUS = 20_000; // ms of silence, for who comes back from sleep
-const LINGER = 1_000; // ms for which topics are kept whose reader may just go to another page, and a line behind the next
+const LINGER = 1_000; // ms for which topics are kept whose reader may just go to another page,
 const MOST_TOPICS = 100; // a stream, at the server
 
 /**
@@ -17,8 +17,6 @@ export class Feed {
   #new = new Set(); // those that are to come to it
   #line; // the stream
   #next; // the one that is to take its place, with other topics
-  #old; // the one whose place it took, until all that has no id has come by both
-  #late = []; // events without id that the line has brought, as long as the old one comes first with them
   #position = ''; // everything up to here was received, of the line's topics
   #state = { state: 'connecting', attempt: 0, seconds: 0 };
   #failed = 0; // tries in a row
@@ -72,7 +70,6 @@ export class Feed {
   }
 
   #stop() {
-    this.#endOld();
     for (const line of [this.#line, this.#next]) line?.close();
     this.#line = this.#next = undefined;
     clearTimeout(this.#timer);
@@ -90,19 +87,17 @@ export class Feed {
 
   #open(topics, since) {
     const line = new Line(topics, since, (...said) => this.#hear(line, ...said));
-    line.skip = new Map(); // how often it is to bring an event without id, by its text, that came before
     return line;
   }
 
-  #hear(line, name, data, id, text) {
-    if (name === 'message' && data && !data.id) this.#bare(line, data, text);
+  #hear(line, name, data, id) {
     if (line === this.#next) this.#change();
     if (line !== this.#line) return;
     if (name === 'broken') return this.#broken();
     if (isID(id)) this.#position = id;
     if (name === 'ready') this.#live();
     if (name === 'gap') this.#gap(data, id);
-    if (name === 'message' && data?.id) this.#message(data);
+    if (name === 'message' && isID(data?.id)) this.#message(data);
     this.#moved();
   }
 
@@ -133,23 +128,6 @@ export class Feed {
   #message(event) {
     for (const one of this.#joined) if (wants(one, event)) give(one, event);
     for (const one of this.#new) if (wants(one, event)) one.held?.push(event);
-  }
-
-  // An event without id comes by both lines while one takes the other's place: by the newer one, what the older has not brought.
-  #bare(line, event, text) {
-    const newer = this.#next ?? this.#line;
-    if (line !== newer) newer.skip.set(text, (newer.skip.get(text) ?? 0) + 1);
-    else if (this.#old) return this.#late.push([event, text]);
-    const skip = line.skip.get(text);
-    if (!skip) return this.#message(event);
-    return skip > 1 ? line.skip.set(text, skip - 1) : line.skip.delete(text);
-  }
-
-  #endOld() {
-    this.#old?.close();
-    this.#old = undefined;
-    for (const [event, text] of this.#late.splice(0)) this.#bare(this.#line, event, text);
-    this.#moved();
   }
 
   #broken() {
@@ -241,7 +219,6 @@ export class Feed {
     if (!same() || furthest !== this.#position) await this.#refresh(line);
     if (line !== this.#line) return;
     for (const one of come()) if (one.held) this.#join(one);
-    while (this.#old && line === this.#line) await this.#move();
     if (same() || line !== this.#line) return;
     const since = come().map(({ newest }) => newest).reduce((a, b) => (isAfter(a, b) ? b : a), this.#position);
     this.#next = this.#open(union([...this.#joined, ...come()]), since);
@@ -279,9 +256,7 @@ export class Feed {
     this.#next = undefined;
     this.#position = line.since;
     for (const one of line.coming) if (this.#new.has(one)) this.#join(one);
-    if (!old.topics.some((topic) => topic.startsWith('$'))) return old.close();
-    this.#old = old;
-    setTimeout(() => this.#old === old && this.#endOld(), LINGER);
+    old.close();
   }
 }
 
@@ -297,9 +272,14 @@ function union(subscriptions) {
 const wants = ({ topics }, event) => topics.some((topic) => takes(topic, event.topic));
 
 function give(one, event) {
-  if (event.id && one.newest && !isAfter(event.id, one.newest)) return;
-  one.newest = event.id || one.newest;
+  if (one.newest && !isAfter(event.id, one.newest)) return;
+  one.newest = event.id;
   one.take('event', event, event.id);
+}
+
+/** @param {string} a an id or '' @param {string} b an id or '' @returns {string} */
+function later(a, b) {
+  return a && b && isAfter(b, a) ? b : a || b;
 }
 
 /** @returns {number} ms to wait after that many tries have failed */

@@ -16,7 +16,7 @@ export class Line {
   /**
    * @param {string[]} topics names or patterns
    * @param {string} since an id, a duration, 'all', or '' for live only
-   * @param {(name: 'ready'|'gap'|'message'|'broken', data: any, id: string, text: string) => void} tell
+   * @param {(name: 'ready'|'gap'|'message'|'broken', data: any, id: string) => void} tell
    */
   constructor(topics, since, tell) {
     this.topics = topics;
@@ -34,7 +34,7 @@ export class Line {
         if (name === 'ready') this.ready = true;
         if (this.ready) watch();
         this.heard = Date.now();
-        if (name !== 'heartbeat') tell(name, parse(data), lastEventId, data);
+        if (name !== 'heartbeat') tell(name, parse(data), lastEventId);
       });
     }
     watch();
@@ -102,6 +102,11 @@ export function takes(pattern, topic) {
   return pattern === topic || (pattern.endsWith('/*') && topic.startsWith(pattern.slice(0, -1)));
 }
 
+/** @param {string} name a topic or pattern @returns {boolean} whether it is of the server's own log, not of the common one */
+export function isOwn(name) {
+  return name.startsWith('$');
+}
+
 /** An id is `<unix ms>-<sequence>`, two numbers of up to 64 bits. @param {unknown} text @returns {boolean} */
 export function isID(text) {
   return /^\d+-\d+$/.test(text);
@@ -112,9 +117,4 @@ export function isAfter(a, b) {
   const [aTime, aSequence] = a.split('-').map(BigInt);
   const [bTime, bSequence] = b.split('-').map(BigInt);
   return aTime === bTime ? aSequence > bSequence : aTime > bTime;
-}
-
-/** @param {string} a an id or '' @param {string} b an id or '' @returns {string} */
-export function later(a, b) {
-  return a && b && isAfter(b, a) ? b : a || b;
 }

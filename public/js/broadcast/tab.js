@@ -2,10 +2,10 @@
 // is none by a stream of its own. Where the browser has locks, four tabs have such a stream at a time, so that pages still
 // load and forms are sent; others wait for a place.
 
-import { Feed, pause } from './feed.js';
+import { pause } from './feed.js';
+import { Own } from './own.js';
 import { Shared } from './worker.js';
 
-const PLACES = 4; // the browser's other two connections to the host stay free
 const ENOUGH = 5; // workers that did not load, one after the other
 
 /** This tab. Its transport is a Shared or an Own. */
@@ -26,7 +26,7 @@ export const page = {
 
   begin() {
     if (page.transport || !page.subscriptions.size) return;
-    page.transport = page.shared ? new Shared(page) : new Own();
+    page.transport = page.shared ? new Shared(page) : new Own(page);
     for (const [number, subscription] of page.subscriptions) page.open(number, subscription);
   },
 
@@ -68,52 +68,4 @@ if ('document' in globalThis) {
   addEventListener('pageshow', ({ persisted }) => persisted && page.begin());
   addEventListener('online', page.wake);
   document.addEventListener('visibilitychange', page.wake);
-}
-
-/** Brings a page its events, if it has one of the places. */
-class Own {
-  #ended = new AbortController();
-  #closing = new Map(); // by number
-  #feed;
-
-  constructor() {
-    if (!navigator.locks) this.#feed = new Feed();
-    else this.#queue();
-  }
-
-  async #queue() {
-    const places = Array.from({ length: PLACES }, (_, i) => `iris-broadcast place ${i}`);
-    const choosing = new AbortController();
-    this.#ended.signal.addEventListener('abort', () => choosing.abort());
-    const begin = () => {
-      this.#feed = new Feed();
-      choosing.abort();
-      for (const [number, subscription] of page.subscriptions) this.open(number, subscription);
-    };
-    for (const place of places) {
-      navigator.locks.request(place, { signal: choosing.signal }, () => {
-        if (this.#feed || this.#ended.signal.aborted) return undefined;
-        begin();
-        return new Promise((done) => this.#ended.signal.addEventListener('abort', done));
-      }).catch(() => choosing.signal.aborted || begin()); // it is no longer wanted, or a visitor's settings deny all locks
-    }
-    const { held } = await navigator.locks.query().catch(() => ({ held: [] }));
-    if (this.#feed || !places.every((place) => held.some(({ name }) => name === place))) return;
-    this.full = `Four other tabs of this site are live already; this one goes on when a place becomes free.`;
-    for (const [number, subscription] of page.subscriptions) this.open(number, subscription);
-  }
-
-  open(number, { topics, since }) {
-    const take = (name, detail, position) => page.deliver(number, name, detail, position);
-    if (this.#feed) this.#closing.set(number, this.#feed.open({ topics, since, take }));
-    else if (this.full) take('state', { state: 'full', attempt: 0, seconds: 0, text: this.full });
-  }
-
-  close = (number) => this.#closing.get(number)?.();
-  wake = () => this.#feed?.wake();
-
-  end() {
-    this.#ended.abort();
-    this.#feed?.end();
-  }
 }

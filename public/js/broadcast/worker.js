@@ -2,9 +2,10 @@
 // understand nobody else.
 
 import { Feed } from './feed.js';
+import { isOwn } from './line.js';
 
 /** Of the text of the four files; a test says what it is to be. A tab never talks to a worker of another version. */
-const VERSION = '3589b211';
+const VERSION = '441814e2';
 
 const VANISHED = 150_000; // ms without a ping from a tab without locks, which in the background pings once a minute
 const GREETING = 10_000; // ms that a worker may take to load
@@ -82,7 +83,7 @@ function hold(name, signal, held, mode = 'exclusive') {
 if ('onconnect' in globalThis) serve();
 
 function serve() {
-  const feed = new Feed();
+  const [common, own] = [new Feed(), new Feed()];
   const life = `iris-broadcast worker ${Math.random()}`;
   const alive = new Promise((held) => (navigator.locks ? hold(life, new AbortController().signal, held) : held()));
   globalThis.onconnect = ({ ports: [port] }) => {
@@ -99,11 +100,11 @@ function serve() {
     port.onmessage = ({ data }) => {
       const { open: number, topics, since } = data;
       const take = (name, detail, position) => port.postMessage({ number, name, detail, position });
-      if (number) closing.set(number, feed.open({ topics, since, take }));
+      if (number) closing.set(number, (isOwn(topics[0]) ? own : common).open({ topics, since, take }));
       if (data.close) closing.get(data.close)?.();
       closing.delete(data.close);
       if (data.tab) hold(data.tab, left.signal, leave);
-      if (data.wake) feed.wake();
+      if (data.wake) [common, own].forEach((feed) => feed.wake());
       if (data.ping) {
         clearTimeout(vanished);
         vanished = setTimeout(leave, VANISHED);

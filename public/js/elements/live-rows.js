@@ -27,7 +27,7 @@ export class LiveRows extends LiveElement {
 
   /** @param {import('../broadcast/broadcast.js').StreamEvent} event */
   event(event) {
-    const known = event.id && this.rows.querySelector(`[data-id="${CSS.escape(event.id)}"]`);
+    const known = this.rows.querySelector(`[data-id="${CSS.escape(event.id)}"]`);
     const row = known || this.clone('.row');
     row.dataset.id = event.id;
     this.fill(row, event);

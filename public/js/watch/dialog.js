@@ -24,7 +24,7 @@ export class EventDialog {
     set('#event-title', type || 'Event');
     set('.facts .topic', topic);
     set('.facts .type', type || 'message');
-    set('.facts .id', id || 'none: it is not stored');
+    set('.facts .id', id);
     showTime(dialog.querySelector('.facts time'), time, { seconds: true });
     const text = pretty(data);
     set('.text', text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);

@@ -40,9 +40,9 @@ export class Gap {
       const held = this.#held;
       this.#held = undefined;
       const known = this.known();
-      const byID = new Map([...events, ...held].filter(({ id }) => isID(id) && isAfter(id, after) && !known.has(id)).map((event) => [event.id, event]));
-      const inOrder = [...byID.values()].sort((a, b) => (isAfter(a.id, b.id) ? 1 : -1));
-      for (const event of [...inOrder, ...held.filter(({ id }) => !isID(id))]) this.arrived(event);
+      const unknown = [...events, ...held].filter(({ id }) => isAfter(id, after) && !known.has(id));
+      const byID = new Map(unknown.map((event) => [event.id, event]));
+      [...byID.values()].sort((a, b) => (isAfter(a.id, b.id) ? 1 : -1)).forEach(this.arrived);
     });
   }
 }

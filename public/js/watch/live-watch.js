@@ -1,7 +1,7 @@
 // <live-watch query="topic=jobs/7" named>: whatever arrives on the page's stream, as a table, charts and progress. `named`
 // is for several topics. Events are kept as they come, and drawn once a frame.
 
-import { isAfter, isID } from '../broadcast/line.js';
+import { isAfter } from '../broadcast/line.js';
 import { LiveElement } from '../elements/live-element.js';
 import { Columns, isRecord, read } from './data.js';
 import { Entries, Waiting } from './entries.js';
@@ -46,7 +46,7 @@ class LiveWatch extends LiveElement {
 
   /** @param {import('../broadcast/broadcast.js').StreamEvent} [event] none is a gap */
   #arrived(event) {
-    if (event && isID(event.id)) {
+    if (event) {
       if (this.#newest && !isAfter(event.id, this.#newest)) return;
       this.#newest = event.id;
     }
