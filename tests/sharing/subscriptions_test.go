@@ -114,7 +114,7 @@ func TestTopicsOfTwoLogsAreRefusedAtOnce(t *testing.T) {
 			return String(error);
 		}
 	})`)
-	if !strings.HasPrefix(got, "TypeError: ") || !strings.Contains(got, "$server apart from") {
+	if !strings.HasPrefix(got, "TypeError: ") || !strings.Contains(got, "Subscribe to $server separately") {
 		t.Errorf("it says %q", got)
 	}
 }

@@ -1,29 +1,29 @@
-// For broadcast.js: one stream for many subscriptions, which stays alive by itself.
+// For own.js and worker.js: one stream for many subscriptions, which reconnects by itself.
 
 import { isAfter, isID, Line, read, Refused, takes } from './line.js';
 
-const FIRST_WAIT = 2_000; // ms; half to all of it is waited, so that pages do not come back together
+const FIRST_WAIT = 2_000; // ms; the wait is 50 to 100 % of it, so that pages do not reconnect all at once
 const LONGEST_WAIT = 30_000; // ms
-const SUSPICIOUS = 20_000; // ms of silence, for who comes back from sleep
-const LINGER = 1_000; // ms for which topics are kept whose reader may just go to another page,
-const MOST_TOPICS = 100; // a stream, at the server
+const SUSPICIOUS = 20_000; // ms of silence, on waking up
+const LINGER = 1_000; // ms that topics are kept for a reader who may just be navigating
+const MOST_TOPICS = 100; // per stream, the server's limit
 
 /**
- * One stream for many subscriptions. It is in log order, so that its last id is the position of all its topics. A subscription
- * that is new reads lists up to where the stream is, and then has its share of it.
+ * One stream of one log for many subscriptions. It is in log order, so its last id is the position of all its topics.
+ * A new subscription first reads lists up to the stream's position, and then joins it.
  */
 export class Feed {
-  #joined = new Set(); // subscriptions that have their share
-  #new = new Set(); // those that are to come to it
+  #joined = new Set(); // subscriptions that the stream serves
+  #new = new Set(); // those that are to join
   #line; // the stream
-  #next; // the one that is to take its place, with other topics
-  #position = ''; // everything up to here was received, of the line's topics
+  #next; // its replacement, with other topics
+  #position = ''; // all events of the line's topics up to here were received
   #state = { state: 'connecting', attempt: 0, seconds: 0 };
-  #failed = 0; // tries in a row
-  #timer; // the countdown to the next try
+  #failed = 0; // consecutive attempts
+  #timer; // the countdown to the next attempt
   #arranging = false;
-  #again = false; // there is more to arrange
-  #moved = () => {}; // called when position has changed, or is to be looked at
+  #again = false; // more to arrange has come up
+  #moved = () => {}; // wakes up whoever awaits #move, when position has changed or needs another look
   #move = () => new Promise((resolve) => (this.#moved = resolve));
   #ended = new AbortController();
 
@@ -32,7 +32,7 @@ export class Feed {
     addEventListener('online', () => this.wake(), { signal });
     let last = Date.now();
     const clock = setInterval(() => {
-      if (Date.now() - last > 15_000) this.wake(); // the machine has slept
+      if (Date.now() - last > 15_000) this.wake(); // the machine was asleep
       last = Date.now();
     }, 5_000);
     signal.addEventListener('abort', () => clearInterval(clock));
@@ -40,10 +40,10 @@ export class Feed {
 
   /**
    * @param {{topics: string[], since: string, take: (name: string, detail: object, position?: string) => void}} wanted
-   * @returns {() => void} closes it
+   * @returns {() => void} closes the subscription
    */
   open({ topics, since, take }) {
-    const subscription = { topics, since, take, newest: isID(since) ? since : '' }; // newest: the last id that it got
+    const subscription = { topics, since, take, newest: isID(since) ? since : '' }; // newest: its last id
     this.#new.add(subscription);
     this.#arrange();
     this.#tellOne(subscription);
@@ -56,10 +56,10 @@ export class Feed {
     };
   }
 
-  /** The browser is online, or a page is seen: tries at once if it waits or may be deaf. */
+  /** The browser is online or a page is visible again: reconnects at once if waiting, or if the line may be dead. */
   wake() {
-    const deaf = this.#line && Date.now() - this.#line.heard > SUSPICIOUS;
-    if (deaf || this.#state.state === 'waiting') this.#connect();
+    const dead = this.#line && Date.now() - this.#line.heard > SUSPICIOUS;
+    if (dead || this.#state.state === 'waiting') this.#connect();
   }
 
   end() {
@@ -76,17 +76,19 @@ export class Feed {
     this.#moved();
   }
 
-  // Those who begin at the same place begin together.
+  // New subscriptions that start at the same position join at once.
   #connect() {
     this.#stop();
     this.#tell('connecting');
     if (!this.#joined.size) this.#position = [...this.#new].find((one) => this.#room([one]))?.since ?? '';
-    for (const one of this.#new) if (one.since === this.#position && this.#room([...this.#joined, one])) this.#join(one);
+    for (const one of this.#new) {
+      if (one.since === this.#position && this.#room([...this.#joined, one])) this.#join(one);
+    }
     if (this.#joined.size) this.#line = this.#open(union(this.#joined), this.#position);
   }
 
   #open(topics, since) {
-    const line = new Line(topics, since, (...said) => this.#hear(line, ...said));
+    const line = new Line(topics, since, (...message) => this.#hear(line, ...message));
     return line;
   }
 
@@ -102,7 +104,7 @@ export class Feed {
   }
 
   #live() {
-    if (this.#state.state === 'live') return; // the line has other topics than the one before
+    if (this.#state.state === 'live') return; // a replacement of the previous line
     this.#failed = 0;
     for (const one of this.#joined) {
       one.newest ||= this.#position;
@@ -112,11 +114,12 @@ export class Feed {
     this.#arrange();
   }
 
-  // A gap's position holds even where it is lower than ours, if that was beyond the log, which may have begun anew.
+  // A gap's position counts even if it is below ours, when ours was beyond the log: the log may have been replaced.
   #gap(gap, id) {
     const { since, topics } = this.#line;
     const anew = isID(since) && isAfter(since, id);
-    const concerns = (topic) => gap.topics.some((name) => name === topic || (!topics.includes(topic) && takes(name, topic)));
+    const covers = (name, topic) => name === topic || (!topics.includes(topic) && takes(name, topic));
+    const concerns = (topic) => gap.topics.some((name) => covers(name, topic));
     for (const one of this.#joined) {
       const concerned = gap?.topics ? one.topics.filter(concerns) : one.topics;
       if (!concerned.length) continue;
@@ -138,7 +141,7 @@ export class Feed {
     this.#wait(performance.now() + wait);
   }
 
-  // By the clock and not by counting ticks: a tab in the background gets its timers late.
+  // By the clock, not by counting ticks: timers of background tabs are late.
   #wait(until) {
     const left = until - performance.now();
     if (left < 1) return this.#connect();
@@ -166,7 +169,7 @@ export class Feed {
     one.held = undefined;
     one.known = this.#state.state === 'live';
     if (one.known) this.#tellOne(one);
-    this.#again ||= [...this.#new].some(({ full }) => full); // its pattern may have made room
+    this.#again ||= [...this.#new].some(({ full }) => full); // its pattern may make room
   }
 
   /** @returns {boolean} whether there is room for the last of these, beside the others */
@@ -178,7 +181,7 @@ export class Feed {
     return !one.full;
   }
 
-  // One that the server refuses would have it refuse the stream of all.
+  // A subscription that the server refuses would make it refuse the whole stream.
   async #probe(one) {
     try {
       await read(one.topics, one.since, () => {}, () => {});
@@ -225,13 +228,14 @@ export class Feed {
     this.#next.coming = come();
     while (this.#next && line === this.#line) await this.#move();
   }
-  // Reads up to where the line is; what the line brings meanwhile is held back.
+
+  // Reads up to the line's position. Events that the line delivers meanwhile are held.
   async #catchUp(one, line) {
     one.held = line.brings(one.topics) ? [] : undefined;
     if (one.held && (!one.since || one.since === this.#position)) return void (one.newest = this.#position);
     try {
       const position = await read(one.topics, one.since, (event) => give(one, event), (gap) => one.take('gap', gap));
-      const beyond = isID(one.since) && isAfter(one.since, position); // of another log, as its gap has told
+      const beyond = isID(one.since) && isAfter(one.since, position); // of another log, as a gap has said
       one.newest = beyond ? position : later(one.newest, position);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
@@ -241,7 +245,7 @@ export class Feed {
     }
   }
 
-  // A line that is quiet does not know how far the log is.
+  // A quiet line does not know the log's head.
   async #refresh(line) {
     let last = '';
     const position = await read(line.topics, this.#position, ({ id }) => (last = id), () => {});
@@ -249,7 +253,7 @@ export class Feed {
     if (line === this.#line) this.#position = later(this.#position, position);
   }
 
-  // Now the new line is the one, also if it has come to nothing: then the next try is for all.
+  // The replacement becomes the line even if it has broken: then the next attempt has all topics.
   #change() {
     const [line, old] = [this.#next, this.#line];
     this.#line = line;
@@ -260,9 +264,9 @@ export class Feed {
   }
 }
 
-const FULL = `All tabs of this site together listen to more than ${MOST_TOPICS} topics and patterns; this goes on when others have ended.`;
+const FULL = `The tabs of this site subscribe to more than ${MOST_TOPICS} topics. This resumes once others are closed.`;
 
-// The topics of all, without those that are in a pattern of another if they would be too many.
+// The topics of all subscriptions. If there are too many, those that a pattern covers are left out.
 function union(subscriptions) {
   const topics = [...new Set([...subscriptions].flatMap(({ topics }) => topics))].sort();
   if (topics.length <= MOST_TOPICS) return topics;
@@ -282,7 +286,7 @@ function later(a, b) {
   return a && b && isAfter(b, a) ? b : a || b;
 }
 
-/** @returns {number} ms to wait after that many tries have failed */
+/** @returns {number} ms to wait after that many consecutive failures */
 export function pause(failed) {
   return Math.min(FIRST_WAIT * 2 ** failed, LONGEST_WAIT) * (0.5 + Math.random() / 2);
 }

@@ -1,15 +1,16 @@
-// For broadcast.js: one connection to the server, lists of what is stored, and the words of both: ids, topics, patterns.
-// EventSource does not tell its delay, gives up for ever on a 502 or a page of HTML, and cannot notice a connection that is
-// half open. So a line makes one try, and what follows is decided by who opened it.
+// For feed.js: one connection to the server, paged lists of stored events, and the syntax of ids, topics and
+// patterns. EventSource hides its retry delay, gives up for good on a 502 or an HTML page, and cannot detect a
+// half-open connection. So a Line makes a single attempt, and its owner decides what to do next.
 
-const SILENCE = 35_000; // ms; the server speaks at least every 15 s: this is two of its heartbeats and some
-const PATIENCE = 20_000; // ms for a list
-const PAGE = 250; // events in a list
+const SILENCE = 35_000; // ms; two server heartbeats of 15 s and a margin
+const PATIENCE = 20_000; // ms, for a list request
+const PAGE = 250; // events per list request
+const JSON_ONLY = { Accept: 'application/json' };
 
 /** An event stream, until it breaks. */
 export class Line {
-  ready = false; // it has told its position
-  heard = Date.now(); // when it last said something
+  ready = false; // the server has sent its position
+  heard = Date.now(); // when data last arrived
   #source;
   #silence;
 
@@ -23,7 +24,7 @@ export class Line {
     this.since = since;
     this.#source = new EventSource(`/events?${query(topics, { envelope: 1, since })}`);
     const broken = () => (this.close(), tell('broken'));
-    // Before `ready` nothing lengthens the time that a try may take.
+    // Until `ready` nothing extends the time limit of the attempt.
     const watch = () => {
       clearTimeout(this.#silence);
       this.#silence = setTimeout(broken, SILENCE);
@@ -45,35 +46,36 @@ export class Line {
     clearTimeout(this.#silence);
   }
 
-  /** @returns {boolean} whether it brings all of these */
+  /** @returns {boolean} whether the stream covers all of these */
   brings(topics) {
     return topics.every((topic) => this.topics.some((pattern) => takes(pattern, topic)));
   }
 }
 
-/** What the server says no to, in its words. */
+/** The server refused the request; the message is the server's. */
 export class Refused extends Error {}
 
 /**
- * Reads what is stored, page by page, up to what there is now.
+ * Reads stored events page by page, up to the present.
  * @param {string[]} topics
- * @param {string} since as for a Line; with '' there is nothing to read, and just the position of now is found
+ * @param {string} since as for a Line; with '' it reads no events and only finds the current position
  * @param {(event: object) => void} onevent @param {(gap: object) => void} ongap
- * @returns {Promise<string>} the position up to which that was all @throws {Refused}
+ * @returns {Promise<string>} the position that was reached @throws {Refused}
  */
 export async function read(topics, since, onevent, ongap) {
   for (let short = 0; short < 2; ) {
     const url = `/events?${query(topics, { since, limit: since ? PAGE : 1 })}`;
-    const response = await fetch(url, { headers: { Accept: 'application/json' }, signal: AbortSignal.timeout(PATIENCE) });
+    const response = await fetch(url, { headers: JSON_ONLY, signal: AbortSignal.timeout(PATIENCE) });
     const answer = await response.json();
     if (!response.ok) {
-      const final = response.status < 500 && response.headers.get('Content-Type')?.startsWith('application/problem+json');
-      throw final ? new Refused(answer.detail) : new Error(answer.detail);
+      const problem = response.headers.get('Content-Type')?.startsWith('application/problem+json');
+      throw problem && response.status < 500 ? new Refused(answer.detail) : new Error(answer.detail);
     }
     const { events, gap, next, more } = answer;
     if (since && gap) ongap(gap);
     if (since) events.forEach(onevent);
-    // Only an empty page tells how far the log is beyond these topics. If they are never silent, their last event will do.
+    // Only an empty page gives the log's head, beyond these topics. If they are never quiet, their last event will
+    // do.
     if (!more && !events.length) return next;
     if (since && !more) short += 1;
     since = next;
@@ -81,13 +83,13 @@ export async function read(topics, since, onevent, ongap) {
   return since;
 }
 
-/** @returns {string} the query of a stream or list; what is '' is left out */
+/** @returns {string} the query of a stream or list, without empty parameters */
 function query(topics, parameters) {
   const given = Object.entries(parameters).filter(([, value]) => value !== '');
   return new URLSearchParams([...topics.map((topic) => ['topic', topic]), ...given]).toString();
 }
 
-/** @returns {any} null if text is not JSON: anybody who stands between may write it */
+/** @returns {any} null if text is not JSON: a proxy may have written it */
 function parse(text) {
   try {
     return JSON.parse(text);
@@ -96,16 +98,14 @@ function parse(text) {
   }
 }
 
-/** @param {string} pattern or topic @param {string} topic or pattern @returns {boolean} whether all of the second is in the first */
+/** @param {string} pattern or topic @param {string} topic or pattern @returns {boolean} whether pattern covers topic */
 export function takes(pattern, topic) {
   if (pattern === '*') return !topic.startsWith('$');
   return pattern === topic || (pattern.endsWith('/*') && topic.startsWith(pattern.slice(0, -1)));
 }
 
-/** @param {string} name a topic or pattern @returns {boolean} whether it is of the server's own log, not of the common one */
-export function isOwn(name) {
-  return name.startsWith('$');
-}
+/** @param {string} name topic or pattern @returns {boolean} whether it belongs to the server's own log */
+export const isOwn = (name) => name.startsWith('$');
 
 /** An id is `<unix ms>-<sequence>`, two numbers of up to 64 bits. @param {unknown} text @returns {boolean} */
 export function isID(text) {

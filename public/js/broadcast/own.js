@@ -1,13 +1,14 @@
-// For tab.js, where there is no shared worker: a tab's own streams. Where the browser has locks, at most four of a site's
-// streams are open at a time, so that pages still load and forms are sent; other tabs wait for a place.
+// For tab.js, where there is no shared worker: a tab's own streams. In browsers with locks, at most four are open
+// across all tabs of the site, so that pages still load and forms are still sent; other tabs wait for a place.
 
 import { Feed } from './feed.js';
 import { isOwn } from './line.js';
 
-const PLACES = Array.from({ length: 4 }, (_, i) => `iris-broadcast place ${i}`); // the browser's other two connections stay free
+// Locks. The browser's other two connections to the host stay free.
+const PLACES = Array.from({ length: 4 }, (_, i) => `iris-broadcast place ${i}`);
 const FULL = 'Other tabs of this site use all of its live connections. This one goes live when a connection is free.';
 
-/** Brings a page its events, by a stream for each log that it subscribes to. */
+/** Delivers a page's events, over one stream for each log that it subscribes to. */
 export class Own {
   #page;
   #seats = new Map(); // by whether it is for the server's own log
@@ -17,8 +18,8 @@ export class Own {
     this.#page = page;
   }
 
-  // Beside a tab's other stream, that of the server's own log has only the last place to hope for: it takes none but that
-  // from other tabs.
+  // As a tab's second stream, that of the server's own log only gets the last place, so that such streams displace at
+  // most one other tab.
   open(number, { topics, since }) {
     const own = isOwn(topics[0]);
     if (!this.#seats.has(own)) this.#seats.set(own, new Seat(own && this.#seats.size ? PLACES.slice(-1) : PLACES));
@@ -31,7 +32,7 @@ export class Own {
   end = () => this.#seats.forEach((seat) => seat.end());
 }
 
-/** A feed that begins once it has one of the places, and has it until the end. */
+/** A feed that starts once it holds one of the places, which it keeps until the end. */
 class Seat {
   #wanted = new Map(); // subscriptions by number, while there is no feed
   #closing = new Map(); // those of the feed, by number
@@ -53,7 +54,7 @@ class Seat {
         this.#begin();
         choosing.abort();
         return new Promise((done) => this.#ended.signal.addEventListener('abort', done));
-      }).catch(() => choosing.signal.aborted || this.#feed || this.#begin()); // no longer wanted, or all locks are denied
+      }).catch(() => choosing.signal.aborted || this.#feed || this.#begin()); // else the visitor's settings deny locks
     }
     const { held } = await navigator.locks.query().catch(() => ({ held: [] }));
     this.#full = !this.#feed && places.every((place) => held.some(({ name }) => name === place));

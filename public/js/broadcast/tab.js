@@ -1,20 +1,19 @@
-// For broadcast.js: what this tab listens to, and how its events come: through the worker that all tabs share, or where there
-// is none by a stream of its own. Where the browser has locks, four tabs have such a stream at a time, so that pages still
-// load and forms are sent; others wait for a place.
+// For broadcast.js: this tab's subscriptions, and the transport that delivers their events: the shared worker, or the
+// tab's own streams where there is none.
 
 import { pause } from './feed.js';
 import { Own } from './own.js';
 import { Shared } from './worker.js';
 
-const ENOUGH = 5; // workers that did not load, one after the other
+const ENOUGH = 5; // consecutive workers that failed to load
 
 /** This tab. Its transport is a Shared or an Own. */
 export const page = {
-  subscriptions: new Map(), // by number; since is everything up to which was received
+  subscriptions: new Map(), // by number; since is the position received so far
   last: 0, // number
-  failed: 0, // workers in a row that did not load
-  greeted: false, // by a worker, once
-  shared: 'SharedWorker' in globalThis, // until it turns out that it does not work
+  failed: 0, // consecutive workers that failed to load
+  greeted: false, // a worker has loaded before
+  shared: 'SharedWorker' in globalThis, // false once it turns out not to work
 
   add(subscription) {
     const number = (page.last += 1);
@@ -44,7 +43,7 @@ export const page = {
     if (document.visibilityState === 'visible') page.transport?.wake();
   },
 
-  /** A worker that has worked is dead, or one does not load: then the server may be away. */
+  /** @param {boolean} dead a running worker has died; else one failed to load, perhaps because the server is down */
   lost(dead) {
     page.rest();
     page.failed = dead ? 0 : page.failed + 1;

@@ -1,22 +1,22 @@
-// For broadcast.js: the shared worker that has the one stream, and the tab's way to it. Both ends are here, since they
-// understand nobody else.
+// For tab.js: the shared worker that holds the streams, and the tab's connection to it. Both ends of their protocol
+// are in this file.
 
 import { Feed } from './feed.js';
 import { isOwn } from './line.js';
 
-/** Of the text of the four files; a test says what it is to be. A tab never talks to a worker of another version. */
-const VERSION = '441814e2';
+/** A hash of this folder's files, checked by a test. A tab never talks to a worker of another version. */
+const VERSION = '5ca1beae';
 
-const VANISHED = 150_000; // ms without a ping from a tab without locks, which in the background pings once a minute
-const GREETING = 10_000; // ms that a worker may take to load
+const VANISHED = 150_000; // ms without a ping; a background tab without locks pings once a minute
+const GREETING = 10_000; // ms for a worker to load
 
-/** Brings a page its events, through the worker. */
+/** Delivers a page's events through the worker. */
 export class Shared {
   #ended = new AbortController();
   #page;
   #port;
 
-  /** @param {object} page of broadcast.js */
+  /** @param {object} page of tab.js */
   constructor(page) {
     this.#page = page;
     const url = new URL('./worker.js', import.meta.url);
@@ -34,15 +34,15 @@ export class Shared {
       if (data.version === VERSION) this.#greeted(data.life, clearTimeout(unheard));
       else if (data.version) this.#lost((page.shared = false));
       else if (data.number) this.#page.deliver(data.number, data.name, data.detail, data.position);
-      else this.asked = false; // an answer to a ping
+      else this.asked = false; // the reply to a ping
     };
     this.#port.onclose = () => this.#lost(true);
-    // The worker waits for this lock, and so notices when the tab is gone, however that came.
+    // The worker waits for this lock, and so notices when the tab is gone, for whatever reason.
     const name = `iris-broadcast tab ${Math.random()}`;
     hold(name, this.#ended.signal, () => this.#say({ tab: name }));
   }
 
-  // And the tab waits for the worker's; where there are no locks it asks.
+  // Likewise the tab waits for the worker's lock. Without locks it pings.
   #greeted(life) {
     this.#page.greeted = true;
     this.#page.failed = 0;
@@ -74,9 +74,10 @@ export class Shared {
   }
 }
 
-/** Holds a lock, from when it is to be had until the signal. */
+/** Requests a lock and holds it until the signal. */
 function hold(name, signal, held, mode = 'exclusive') {
-  const holding = () => (held(), signal.aborted ? undefined : new Promise((done) => signal.addEventListener('abort', done)));
+  const until = () => (signal.aborted ? undefined : new Promise((done) => signal.addEventListener('abort', done)));
+  const holding = () => (held(), until());
   navigator.locks?.request(name, { signal, mode }, holding).catch(() => {});
 }
 
