@@ -1,4 +1,4 @@
-// The page of the audit log.
+// The audit log page.
 
 import './elements/json-form.js';
 import './elements/live-audits.js';

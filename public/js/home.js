@@ -1,4 +1,4 @@
-// The home page: the live table of `hello`, the line in which `news` appears, and what the other pages are about.
+// The home page: the live table of `hello`, the newest `news`, and a card for each of the other pages.
 
 import './elements/live-table.js';
 import './elements/live-line.js';

@@ -1,4 +1,4 @@
-// The page that shows how evenly pings arrive.
+// The ping page: how evenly pings arrive.
 
 import './elements/live-ping.js';
 import './elements/page.js';

@@ -67,7 +67,7 @@ func TestTheCommandOnThePageMakesNewsInEveryPage(t *testing.T) {
 	if want := "curl -d hello " + strings.TrimPrefix(s.URL, "http://") + "/events/news"; command != want {
 		t.Fatalf("the page shows %q, want %q", command, want)
 	}
-	if title := first.Seen("#try"); title != "Now say something yourself" {
+	if title := first.Seen("#try"); title != "Now publish something yourself" {
 		t.Errorf("who may publish reads %q", title)
 	}
 	if _, err := exec.LookPath("curl"); err != nil {

@@ -360,7 +360,7 @@ func TestAGapIsARowAndThePageGoesOnFromWhatIsStored(t *testing.T) {
 		s.Publish("b", text)
 	}
 	harness.Eval[bool](b, `(window.latest.dispatchEvent(new Event("error")), true)`)
-	const gap = "Some events could not be kept and are missing here. It goes on with the next row."
+	const gap = "Some events are missing here: they are no longer stored."
 	b.UntilWatched("a|stays", "b|one", gap, "b|four", "b|five")
 	s.Publish("a", "six")
 	b.UntilWatched("a|stays", "b|one", gap, "b|four", "b|five", "a|six")

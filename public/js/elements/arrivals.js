@@ -1,6 +1,6 @@
-// What a screen reader is told of new comments, and everybody else reads: several in one sentence, and not too often.
+// Announces new comments, on screen and to screen readers: several in one sentence, and not too often.
 
-const PAUSE = 4_000; // ms before each sentence, in which more can join it
+const PAUSE = 4_000; // ms before each sentence, which collects further comments
 const STAYS = 20_000; // ms
 
 export class Arrivals {
@@ -19,7 +19,7 @@ export class Arrivals {
     this.#speaking ??= setTimeout(() => this.#speak(), PAUSE);
   }
 
-  /** @param {string} id of a comment that the visitor wrote, and so knows of */
+  /** @param {string} id of a comment that the visitor wrote, which needs no announcement */
   known(id) {
     this.#nicknames.delete(id);
   }

@@ -1,12 +1,12 @@
-// For whoever copies text that is not in the page.
+// Copies text that is not in the page.
 
-/** @param {string} text @param {HTMLElement} place where a field may be for a moment @returns {Promise<boolean>} whether it is copied */
+/** @param {string} text @param {HTMLElement} place for a temporary field @returns {Promise<boolean>} its success */
 export async function copy(text, place) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return copyField(text, place); // plain http on another host has no clipboard API
+    return copyField(text, place); // plain HTTP, except on localhost, has no clipboard API
   }
 }
 

@@ -1,14 +1,14 @@
-// One comment as the page has it: its card, and what decides its place in the ranking.
+// One comment on the page: its card, and what determines its rank.
 
 import { sortable } from './ranking.js';
 import { showTime } from './times.js';
 
-const TONES = 8; // colours of avatars in comments.css
+const TONES = 8; // avatar colours in comments.css
 
 /** @typedef {{id: string, likes: number, liked: boolean, created: string, card: HTMLElement, heard: number}} Comment
- *  created sorts by time; liked is by this visitor; heard counts what has told of its likes. */
+ *  created sorts by time; liked: by this visitor; heard: how many updates of its likes have arrived. */
 
-/** @param {HTMLElement} card as the server wrote it @returns {Comment} */
+/** @param {HTMLElement} card rendered by the server @returns {Comment} */
 export function read(card) {
   const comment = {
     id: card.dataset.id,
@@ -21,7 +21,7 @@ export function read(card) {
   return dress(comment, card.querySelector('.nickname').textContent, time.dateTime);
 }
 
-/** @param {HTMLElement} card an empty one @param {object} data as the server sends a comment @returns {Comment} */
+/** @param {HTMLElement} card empty @param {object} data a comment of the JSON API @returns {Comment} */
 export function make(card, { id, nickname, content, likes, liked = false, created_at: createdAt }) {
   card.dataset.id = id;
   card.querySelector('.nickname').textContent = nickname;
@@ -36,7 +36,7 @@ export function make(card, { id, nickname, content, likes, liked = false, create
   return { ...comment, heard: 0 };
 }
 
-/** @param {Comment} comment whose likes and liked are shown */
+/** @param {Comment} comment its likes and liked are shown */
 export function show({ card, likes, liked }) {
   card.querySelector('.likes').textContent = likes;
   const button = card.querySelector('.like button');

@@ -1,4 +1,4 @@
-// <copy-button for="curl">: its button copies the text of the element with that id.
+// <copy-button for="curl">: copies the text of the element with that id.
 
 class CopyButton extends HTMLElement {
   connectedCallback() {
@@ -11,7 +11,7 @@ class CopyButton extends HTMLElement {
       await navigator.clipboard.writeText(element.textContent);
       this.#say('Copied');
     } catch {
-      // Plain http on another host has no clipboard API; the selection can still be copied.
+      // Plain HTTP, except on localhost, has no clipboard API; the selection can still be copied.
       this.#say(document.execCommand('copy') ? 'Copied' : 'Press Ctrl+C');
     }
   }

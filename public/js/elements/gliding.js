@@ -1,20 +1,23 @@
-// A list whose items change places: each glides from where it is seen to where it belongs (FLIP), if motion is welcome.
+// Reorders a list: each item glides from where it is to where it belongs (FLIP), unless the visitor prefers less
+// motion.
 
 const GLIDE = { duration: 450, easing: 'cubic-bezier(0.3, 0.9, 0.3, 1)' };
 const welcome = matchMedia('(prefers-reduced-motion: no-preference)');
 
 /**
- * What the reader looks at stays where it is, unless it is what moves, and so does the focus.
+ * The visible part of the list stays in place, except for the moved items, and the focus is kept.
  *
  * @param {HTMLElement} list
- * @param {HTMLElement[]} items all of them, in the order wanted
- * @param {Set<HTMLElement>} moved those that are new or may be elsewhere; the others follow each other in order already
+ * @param {HTMLElement[]} items all of them, in the desired order
+ * @param {Set<HTMLElement>} moved items that are new or may have moved; the others are in order already
  */
 export function arrange(list, items, moved) {
   const before = new Map([...list.children].map((item) => [item, item.getBoundingClientRect().top]));
-  const anchor = list.getBoundingClientRect().top < 0 && [...before.keys()].find((item) => before.get(item) >= 0 && !moved.has(item));
-  const anchorTop = anchor && anchor.offsetTop; // which no animation changes
-  for (const item of before.keys()) for (const animation of item.getAnimations()) if (animation.id === 'glide') animation.cancel();
+  const scrolled = list.getBoundingClientRect().top < 0;
+  const anchor = scrolled && [...before.keys()].find((item) => before.get(item) >= 0 && !moved.has(item));
+  const anchorTop = anchor && anchor.offsetTop; // unaffected by animations
+  const animations = [...before.keys()].flatMap((item) => item.getAnimations());
+  for (const animation of animations) if (animation.id === 'glide') animation.cancel();
 
   place(list, items, moved);
   if (anchor) scrollBy({ top: anchor.offsetTop - anchorTop, behavior: 'instant' });
@@ -23,7 +26,7 @@ export function arrange(list, items, moved) {
   items.forEach((item, i) => before.has(item) && glide(item, before.get(item), after[i], moved.has(item)));
 }
 
-// From the end, so that what follows an item is in its place already.
+// Backwards, so that each item's successor is already in place.
 function place(list, items, moved) {
   const focused = document.activeElement;
   for (let i = items.length - 1; i >= 0; i--) {

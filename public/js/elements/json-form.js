@@ -1,6 +1,7 @@
-// <json-form url="/api/v1/comments" clear="content" done="Published.">: its form is sent as JSON, and the page stays. What
-// was typed stays until it has arrived; then the fields that `clear` names are emptied. Without this module the form works
-// by itself. Empty fields are left out; one with data-json may hold any JSON value. Dispatches `json-sent` with the answer.
+// <json-form url="/api/v1/comments" clear="content" done="Published.">: sends its form as JSON without leaving the
+// page. On success the fields in `clear` are emptied; on failure the input is kept. Without this module the form is
+// submitted as usual. Empty fields are left out; one with data-json may hold any JSON value. Dispatches `json-sent`
+// with the response.
 
 import { parseExact } from './json.js';
 import { request } from './request.js';
@@ -46,7 +47,7 @@ class JSONForm extends HTMLElement {
     fields[0].focus({ preventScroll: true });
   }
 
-  // Screen readers hear each of the two when it changes.
+  // Screen readers announce each of the two when it changes.
   #say(problem, done) {
     const display = this.querySelector('.problem');
     display.textContent = problem;

@@ -1,4 +1,4 @@
-// For whoever reads data that may be anything: anybody who may publish writes it.
+// Parses data that may be anything: any publisher can have written it.
 
 /** @param {string} text @returns {any} null if text is not JSON */
 export function parseJSON(text) {
@@ -10,8 +10,8 @@ export function parseJSON(text) {
 }
 
 /**
- * For what is shown or sent on as it came: where the browser can, a number that JavaScript does not have stays as it was
- * written when JSON.stringify writes it.
+ * For values that are shown or sent on: a number that JavaScript cannot represent keeps its source text through
+ * JSON.stringify, in browsers that support it.
  *
  * @param {string} text
  * @returns {any} undefined if text is not JSON

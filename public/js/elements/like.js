@@ -1,18 +1,17 @@
-// A visitor's like of a comment: shown at once, and sent.
+// A visitor's like of a comment: shown at once, then sent.
 
 import { show } from './comment-card.js';
 import { request } from './request.js';
 
 /**
- * Makes it a like if it is none, and the other way round. One request is under way at a time, and the last one says what
- * the visitor wants in the end.
+ * Toggles the like. At most one request is in flight, and the last one sends the visitor's final choice.
  *
  * @param {import('./comment-card.js').Comment} comment
- * @param {(likes: number) => void} answered unless the stream has told since
- * @throws {Error} for the visitor; the comment is as before
+ * @param {(likes: number) => void} answered called unless the stream has delivered newer likes
+ * @throws {Error} whose message is for the visitor; the comment is restored
  */
 export async function toggle(comment, answered) {
-  let kept = comment.liked; // by the server
+  let kept = comment.liked; // at the server
   comment.liked = !kept;
   show(comment);
   if (comment.sending) return;
@@ -20,7 +19,8 @@ export async function toggle(comment, answered) {
   try {
     while (comment.liked !== kept) {
       const { liked: wanted, heard } = comment;
-      const { likes } = await request(`/api/v1/comments/${encodeURIComponent(comment.id)}/like`, { method: wanted ? 'PUT' : 'DELETE' });
+      const url = `/api/v1/comments/${encodeURIComponent(comment.id)}/like`;
+      const { likes } = await request(url, { method: wanted ? 'PUT' : 'DELETE' });
       kept = wanted;
       if (comment.heard === heard) answered(likes);
     }

@@ -1,5 +1,5 @@
-// <live-audits topic="audits" newest="first" actor="" action="" query="">: a row for each record that the filters let
-// through; query has them for a URL. Two records may have the same id: what tells rows apart is the event's id.
+// <live-audits topic="audits" newest="first" actor="" action="" query="">: a row for each record that matches the
+// filters; query is the same filters for a URL. Record ids are not unique: rows are identified by the event's id.
 
 import { parseExact } from './json.js';
 import { LiveRows } from './live-rows.js';
@@ -22,7 +22,7 @@ class LiveAudits extends LiveRows {
     fill(row, parseExact(event.data));
   }
 
-  // What is stored takes the place of what is shown.
+  // The stored records replace the rows.
   gap() {
     const query = new URLSearchParams(this.getAttribute('query'));
     query.set('limit', SNAPSHOT);
@@ -40,7 +40,7 @@ class LiveAudits extends LiveRows {
     this.querySelector('.older').hidden = false;
   }
 
-  // The row itself comes by the stream.
+  // The stream delivers the row.
   sent(record, form) {
     if (!this.#matches(record)) form.querySelector('.done').textContent = 'Recorded. The filter above hides it.';
   }
@@ -51,7 +51,9 @@ class LiveAudits extends LiveRows {
 }
 
 function fill(row, record) {
-  for (const name of ['id', 'actor', 'action', 'target']) row.querySelector(`.${name}`).textContent = record[name] ?? '';
+  for (const name of ['id', 'actor', 'action', 'target']) {
+    row.querySelector(`.${name}`).textContent = record[name] ?? '';
+  }
   row.querySelector('.details').textContent = JSON.stringify(record.details) ?? '';
   showTime(row.querySelector('time'), record.created_at, { seconds: true });
   return row;

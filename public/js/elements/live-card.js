@@ -1,4 +1,5 @@
-// <live-card topic="time">: the newest event of a topic in one line. With `stored`, one that is stored will do at first.
+// <live-card topic="time">: the newest event of a topic in one line. With `stored` it starts with the newest stored
+// one.
 
 import { parseJSON } from './json.js';
 import { LiveElement } from './live-element.js';
@@ -6,9 +7,10 @@ import { request } from './request.js';
 
 const LONGEST = 120; // characters
 
-// What is said of an event, by its topic; of other topics the data itself.
+// The words for an event, by topic. Other topics show the data itself.
 const words = {
-  comments: (value, { type }) => (type === 'like' ? `A comment has ${value.likes} ♥ now` : `${value.nickname}: ${value.content}`),
+  comments: ({ likes, nickname, content }, { type }) =>
+    type === 'like' ? `A comment now has ${likes} ♥` : `${nickname}: ${content}`,
   audits: ({ id, actor, action, target }) => [actor, action, target].filter(Boolean).join(' ') || `Record ${id}`,
 };
 

@@ -1,5 +1,5 @@
-// <live-comments topic="comments" total="12">: the ranking of what visitors wrote. Whatever tells of a comment, the stream
-// or an answer to this visitor, comes together here, and each comment is shown once.
+// <live-comments topic="comments" total="12">: the ranking of the comments. Updates from the stream and from
+// responses to this visitor are merged here, and each comment is shown once.
 
 import { Arrivals } from './arrivals.js';
 import { make, read, show } from './comment-card.js';
@@ -9,9 +9,9 @@ import { toggle } from './like.js';
 import { LiveElement } from './live-element.js';
 import { compare } from './ranking.js';
 
-const MOST = 1_000; // comments that are shown
+const MOST = 1_000; // comments shown
 const TOGETHER = 100; // ms in which changes are collected, so that many likes are one motion
-const LOOK = 5_000; // ms until a comment that is not shown and was liked is looked for
+const LOOK = 5_000; // ms until a liked comment that is not shown is fetched
 
 class LiveComments extends LiveElement {
   connectedCallback() {
@@ -34,7 +34,7 @@ class LiveComments extends LiveElement {
     if (type === 'like') this.#like(change);
   }
 
-  // What is stored is right wherever it differs.
+  // The stored comments take precedence.
   gap() {
     this.stream.refresh(`/api/v1/comments?limit=${MOST}`, ({ comments, total }) => {
       const ids = new Set(comments.map(({ id }) => id));
@@ -63,12 +63,16 @@ class LiveComments extends LiveElement {
     return true;
   }
 
-  // One that is not shown may have come up to the last of those that are.
+  // A comment that is not shown may now outrank the last one shown.
   #like({ id, likes }) {
     const comment = this.comments.get(id);
-    if (comment) return this.#change(comment, { likes });
+    if (comment) return void this.#change(comment, { likes });
     const last = this.comments.get(this.list.lastElementChild?.dataset.id);
-    if (this.total > MOST && likes >= last?.likes) this.looking ??= setTimeout(() => ((this.looking = undefined), this.gap()), LOOK);
+    if (this.total <= MOST || !(likes >= last?.likes)) return;
+    this.looking ??= setTimeout(() => {
+      this.looking = undefined;
+      this.gap();
+    }, LOOK);
   }
 
   #change(comment, { likes, liked = comment.liked }) {

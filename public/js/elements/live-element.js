@@ -1,10 +1,10 @@
-// What the elements within a <live-stream> have in common: they listen to it while they are in the page.
+// The base of the elements within a <live-stream>: they handle its events while they are in the page.
 
 const EVENTS = ['live-event', 'live-gap', 'live-state', 'json-sent'];
 
 /**
- * Its heirs have any of `event(StreamEvent)` and `gap(Gap)`, called for their own `topic` only, `state(StreamState)`, and
- * `sent(answer, JSONForm)` for a form within the same <live-stream>.
+ * Subclasses have any of `event(StreamEvent)` and `gap(Gap)`, called for their own `topic` only, `state(StreamState)`,
+ * and `sent(response, JSONForm)` for a form within the same <live-stream>.
  */
 export class LiveElement extends HTMLElement {
   connectedCallback() {

@@ -1,5 +1,5 @@
-// <live-figures topic="$server">: the newest event's fields, each in the element that names it as data-field; of several
-// names, their sum. It may be hidden until then.
+// <live-figures topic="$server">: the newest event's fields, each in the element that names it in data-field; several
+// names are summed. It may be hidden until the first event.
 
 import { LiveElement } from './live-element.js';
 

@@ -1,12 +1,12 @@
-// <live-line topic="news">: the newest event of a topic. Each one is a new node, so that its CSS animation plays.
+// <live-line topic="news">: the newest event of a topic. Each is a new node, so that its CSS animation plays.
 
 import { LiveElement } from './live-element.js';
 
-const PAUSE = 5_000; // ms between two that screen readers are told of
-const LONGEST = 300; // characters that they are told
+const PAUSE = 5_000; // ms between announcements to screen readers
+const LONGEST = 300; // characters announced
 
 class LiveLine extends LiveElement {
-  #untold = '';
+  #pending = '';
   #pausing;
 
   /** @param {import('../broadcast/broadcast.js').StreamEvent} event */
@@ -19,26 +19,26 @@ class LiveLine extends LiveElement {
     time.title = date.toLocaleString();
     line.querySelector('.text').textContent = event.data;
     this.querySelector('.line').replaceChildren(line);
-    this.#tell(event.data);
+    this.#announce(event.data);
   }
 
-  // Said until the next event comes.
+  // Shown until the next event.
   gap() {
     const line = this.querySelector('.line');
     if (line.querySelector('.notice')) return;
     line.append(this.querySelector('template.gap').content.cloneNode(true));
-    this.#tell(line.querySelector('.notice').textContent);
+    this.#announce(line.querySelector('.notice').textContent);
   }
 
-  // The newest only, where many come.
-  #tell(text) {
-    this.#untold = text.slice(0, LONGEST);
+  // If many arrive, only the newest.
+  #announce(text) {
+    this.#pending = text.slice(0, LONGEST);
     if (this.#pausing || !text) return;
-    this.querySelector('[role=status]').textContent = this.#untold;
-    this.#untold = '';
+    this.querySelector('[role=status]').textContent = this.#pending;
+    this.#pending = '';
     this.#pausing = setTimeout(() => {
       this.#pausing = undefined;
-      this.#tell(this.#untold);
+      this.#announce(this.#pending);
     }, PAUSE);
   }
 }

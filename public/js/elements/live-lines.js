@@ -7,7 +7,7 @@ class LiveLines extends LiveRows {
     line.textContent = event.data;
   }
 
-  // The lines that there were stay. Of those that are stored none is shown twice.
+  // Existing lines stay, and no stored line is shown twice.
   gap() {
     super.gap();
     this.stream.refresh(this.getAttribute('snapshot'), ({ events }) => events.forEach((event) => this.event(event)));

@@ -1,10 +1,10 @@
-// <live-ping topic="ping">: the newest pings, and how long after the one before it each of them arrived.
+// <live-ping topic="ping">: the newest pings, and the time between their arrivals.
 
 import { Bars } from './bars.js';
 import { LiveElement } from './live-element.js';
 
 const ROWS = 20;
-const PERIOD = 500; // ms between two pings, at the server
+const PERIOD = 500; // ms between pings, at the server
 
 class LivePing extends LiveElement {
   connectedCallback() {
@@ -16,13 +16,13 @@ class LivePing extends LiveElement {
   event({ type, data }) {
     if (type !== 'ping') return;
     const now = performance.now();
-    const after = Math.round(now - this.before); // not a number for the first
+    const after = Math.round(now - this.before); // NaN for the first
     this.before = now;
     this.#row(new Date(), data, after);
     if (after >= 0) this.#measured(after);
   }
 
-  // Of what is stored nobody saw when it arrived.
+  // Stored pings have no time of arrival.
   gap() {
     this.stream.refresh(`/events/ping?limit=${ROWS}`, ({ events }) => {
       this.rows.replaceChildren();

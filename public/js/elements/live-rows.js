@@ -1,13 +1,13 @@
-// Lists that go on live: a row for each event, and the newest in sight, unless the reader has scrolled away from it.
+// Live lists: a row for each event. The newest stays in view unless the reader has scrolled away from it.
 
 import { LiveElement } from './live-element.js';
 
 const MOST_ROWS = 500;
-const AT_END = 8; // px from the newest that still count as there
+const AT_END = 8; // px from the newest row that still count as being there
 
 /**
- * Its heirs have `fill(row, StreamEvent)`. Within it are .scroller with a tbody or ol, .newest, .empty, and the templates
- * .row and .gap-row. `newest="first"` has the newest row on top.
+ * Subclasses have `fill(row, StreamEvent)`. It contains .scroller with a tbody or ol, .newest, .empty, and the
+ * templates .row and .gap-row. `newest="first"` puts the newest row on top.
  */
 export class LiveRows extends LiveElement {
   connectedCallback() {
@@ -20,7 +20,7 @@ export class LiveRows extends LiveElement {
     this.scroller.onscroll = () => this.#look();
     this.newest.onclick = () => {
       this.toNewest();
-      this.scroller.focus(); // the button is about to go
+      this.scroller.focus(); // the button is about to be hidden
     };
     this.toNewest();
   }
@@ -60,7 +60,7 @@ export class LiveRows extends LiveElement {
     this.scroller.scrollTop = this.newestFirst ? 0 : this.scroller.scrollHeight;
   }
 
-  // Rows come or go at the top; what the reader looks at stays where it is.
+  // Rows are added or removed at the top, and the view stays in place.
   #onTop(change) {
     const before = this.scroller.scrollHeight;
     change();

@@ -1,11 +1,11 @@
-// <live-stream topics="hello news" since="1763676000000-3">: the page's one stream, from that position on, else live only.
-// Open while the element is in the page. It dispatches to itself, for the elements within it: `live-event`
-// (detail: StreamEvent), `live-gap` (Gap) and `live-state` (StreamState); the types are in broadcast.js.
+// <live-stream topics="hello news" since="1763676000000-3">: subscribes to topics, from that position or live only,
+// while it is in the page. It dispatches to itself, for the elements within it: `live-event` (detail: StreamEvent),
+// `live-gap` (Gap) and `live-state` (StreamState); broadcast.js has the types.
 
 import { subscribe } from '../broadcast/broadcast.js';
 import { request } from './request.js';
 
-const AGAIN = 3_000; // ms until the next try to fetch a snapshot
+const AGAIN = 3_000; // ms until a snapshot is requested again
 
 class LiveStream extends HTMLElement {
   #subscription;
@@ -20,9 +20,9 @@ class LiveStream extends HTMLElement {
   }
 
   /**
-   * After a gap: fetches what is stored now, and goes on from there.
+   * After a gap: fetches a snapshot of what is stored, and resumes from there.
    *
-   * @param {string} url answers JSON that has its position as `position` or `next`
+   * @param {string} url of JSON that has its position as `position` or `next`
    * @param {(snapshot: any) => void} show
    */
   async refresh(url, show) {
@@ -35,7 +35,7 @@ class LiveStream extends HTMLElement {
     this.#refreshing = false;
     if (!this.isConnected) return;
     show(snapshot);
-    this.#open(snapshot.position ?? snapshot.next); // what came while it was fetched comes once more
+    this.#open(snapshot.position ?? snapshot.next); // events that arrived meanwhile are delivered again
   }
 
   #open(since) {

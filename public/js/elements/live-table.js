@@ -1,10 +1,10 @@
-// <live-table topic="hello">: a row for each event, the newest last.
+// <live-table topic="hello">: a row for each event, newest last.
 
 import { parseJSON } from './json.js';
 import { LiveRows } from './live-rows.js';
 
 class LiveTable extends LiveRows {
-  // Data is {"timestamp": unix seconds, "message"}; of anything else the text is shown, with the event's own time.
+  // Data is {"timestamp": unix seconds, "message"}; anything else is shown as text, with the event's own time.
   fill(row, event) {
     const data = parseJSON(event.data);
     const expected = Number.isFinite(data?.timestamp) && typeof data.message === 'string';

@@ -1,4 +1,4 @@
-// For every page with a stream: what tells of it, and the stream itself, which comes after the elements that listen to it.
+// For every page with a stream: its state, and the stream itself. The stream must be defined after its listeners.
 
 import './copy-button.js';
 import './stream-state.js';

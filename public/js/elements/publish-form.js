@@ -1,5 +1,5 @@
-// <publish-form url="/events/news">: its form's field `data` is published as it was typed, and the page stays. What was typed
-// stays until it has arrived. Without this module the form works by itself.
+// <publish-form url="/events/news">: publishes its form's field `data` as typed, without leaving the page. On failure
+// the input is kept. Without this module the form is submitted as usual.
 
 import { request } from './request.js';
 
@@ -34,7 +34,7 @@ class PublishForm extends HTMLElement {
     this.sending = false;
   }
 
-  // Screen readers hear each of the two when it changes.
+  // Screen readers announce each of the two when it changes.
   #say(problem, done) {
     const display = this.querySelector('.problem');
     display.textContent = problem;

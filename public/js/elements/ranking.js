@@ -1,6 +1,6 @@
 // The order of comments: by likes, then newest, then id.
 
-/** @typedef {{id: string, likes: number, created: string}} Ranked created as sortable() makes it */
+/** @typedef {{id: string, likes: number, created: string}} Ranked created: by sortable() */
 
 /** @param {Ranked} a @param {Ranked} b @returns {number} below 0 if a comes first */
 export function compare(a, b) {
@@ -8,7 +8,7 @@ export function compare(a, b) {
 }
 
 /**
- * @param {string} moment RFC 3339 in UTC, with up to nine digits of a second, which are more than Date has
+ * @param {string} moment RFC 3339 in UTC, with up to nine fractional digits, more than Date keeps
  * @returns {string} text that sorts by time
  */
 export function sortable(moment) {

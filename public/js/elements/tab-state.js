@@ -1,7 +1,7 @@
-// What a tab tells while nobody looks at it: by its icon whether the page is live, by its title how many events came meanwhile.
-// <live-stream counts="hello news"> counts events of these topics, else of all.
+// A tab in the background shows by its icon whether the page is live, and in its title how many events have arrived
+// since. <live-stream counts="hello news"> counts events of these topics, by default of all.
 
-const MOST = 99; // that are counted
+const MOST = 99; // events counted
 
 const stream = document.querySelector('live-stream');
 const icon = document.querySelector('link[rel=icon]');
@@ -10,7 +10,8 @@ const title = document.title;
 const counted = stream.getAttribute('counts')?.split(' ');
 let missed = 0;
 
-// A page that has just been opened is not yet in trouble. The other icon is a data URL: it is wanted when nothing can be fetched.
+// The first connection attempt is not an outage. The other icon is a data URL, as nothing can be fetched in an
+// outage.
 stream.addEventListener('live-state', ({ detail: { state, attempt } }) => {
   const well = state === 'live' || (state === 'connecting' && attempt === 0);
   const href = well ? live : icon.dataset.waiting;

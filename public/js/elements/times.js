@@ -1,10 +1,10 @@
-// Moments, in the words of the visitor's country and clock.
+// Times, in the visitor's locale and time zone.
 
 const minute = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const second = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
 /**
- * @param {HTMLTimeElement} time is made to say it
+ * @param {HTMLTimeElement} time shows it
  * @param {string} moment RFC 3339
  * @param {{seconds?: boolean}} [options] to the second, else to the minute
  */

@@ -1,19 +1,21 @@
-// The heading and the cells of the table of a page that watches topics.
+// The heading and the cells of the watch page's table.
 
 import { Columns, cell, inOneLine, isRecord, readExact } from './data.js';
 
-const [NARROW, WIDE] = [7, 32]; // characters that a column of a field has room for, at least and at most
+const [NARROW, WIDE] = [7, 32]; // characters in a field's column, at least and at most
 const PADDING = 4; // characters
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hourCycle: 'h23' });
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hourCycle: 'h23',
+});
 
 export class RowFiller {
-  #drawn; // what the heading shows
+  #drawn; // a key of what the heading shows
   #widths = new Map(); // characters, by field
-  #numbers = new Set(); // fields whose heading stands over numbers
-  typed = false; // some event has a type
+  #numbers = new Set(); // fields that have had numbers, whose heading is aligned as they are
+  typed = false; // an event has had a type
 
-  /** @param {HTMLElement} place @param {boolean} options.named the rows say of which topic they are */
+  /** @param {HTMLElement} place @param {boolean} options.named rows have a topic */
   constructor(place, { columns, named }) {
     this.columns = columns;
     this.named = named;
@@ -22,7 +24,7 @@ export class RowFiller {
     this.gapRow = place.querySelector('template.gap-row').content.firstElementChild;
   }
 
-  /** The heading, for the columns that there are now. */
+  /** Updates the heading to the current columns. */
   head() {
     const shape = `${this.columns.version} ${this.typed} ${[...this.#widths.values()]} ${this.#numbers.size}`;
     if (shape === this.#drawn) return;
@@ -31,16 +33,21 @@ export class RowFiller {
     const columns = [{ title: 'Time', width: 16, kind: 'when' }];
     if (this.named) columns.push({ title: 'Topic', width: 20 });
     if (this.typed) columns.push({ title: 'Type', width: 13 });
-    for (const name of names) columns.push({ title: inOneLine(name) || '""', kind: this.#numbers.has(name) ? 'number' : '', width: Math.max(this.#widths.get(name) ?? NARROW, Math.min(name.length, WIDE)) + PADDING });
+    for (const name of names) {
+      const kind = this.#numbers.has(name) ? 'number' : '';
+      const width = Math.max(this.#widths.get(name) ?? NARROW, Math.min(name.length, WIDE)) + PADDING;
+      columns.push({ title: inOneLine(name) || '""', kind, width });
+    }
     if (more) columns.push({ title: `${more} more`, width: WIDE });
     if (!names.length) columns.push({ title: 'Data', width: 12 });
     this.span = Math.max(1, names.length + (more ? 1 : 0));
     this.table.tHead.rows[0].replaceChildren(...columns.map(heading));
-    this.table.querySelector('colgroup').replaceChildren(...columns.map(({ width }, i) => column((names.length || i < columns.length - 1) && width)));
+    const cols = columns.map(({ width }, i) => column((names.length || i < columns.length - 1) && width));
+    this.table.querySelector('colgroup').replaceChildren(...cols);
     this.table.style.minInlineSize = `${columns.reduce((sum, { width }) => sum + width, 0)}ch`;
   }
 
-  /** @param {HTMLTableRowElement} [row] one to use again @returns {HTMLTableRowElement} */
+  /** @param {HTMLTableRowElement} [row] to reuse @returns {HTMLTableRowElement} */
   fill(entry, row = (entry.gap ? this.gapRow : this.row).cloneNode(true)) {
     const shape = `${entry.n} ${this.columns.version} ${this.typed}`;
     if (row.shape === shape) return row;
@@ -59,7 +66,10 @@ export class RowFiller {
     if (this.typed) cells.push({ text: event.type, kind: 'type' });
     const record = readExact(event.data);
     if (isRecord(record)) cells.push(...this.#fields(record));
-    else cells.push({ text: inOneLine(event.data), kind: typeof record === 'number' ? 'text number' : 'text', span: this.span });
+    else {
+      const kind = typeof record === 'number' ? 'text number' : 'text';
+      cells.push({ text: inOneLine(event.data), kind, span: this.span });
+    }
     while (row.cells.length > cells.length + 1) row.deleteCell(-1);
     while (row.cells.length < cells.length + 1) row.insertCell();
     cells.forEach(({ text, kind, span = 1 }, i) => {

@@ -1,6 +1,6 @@
-// Which fields are drawn: a button for each, pressed for those that are.
+// Chooses which fields are drawn: a toggle button for each.
 
-const AT_FIRST = 4; // charts, until the reader chooses others
+const AT_FIRST = 4; // charts shown by default
 
 export class Chips {
   #buttons = new Map();
@@ -12,12 +12,15 @@ export class Chips {
     this.changed = changed;
   }
 
-  /** No field has been worth a chart so far. */
+  /** Whether no field has been worth a chart so far. */
   get empty() {
     return !this.used;
   }
 
-  /** @param {{name: string, dull: boolean}[]} fields @param {Set<string>} others shown in another way @returns {boolean} whether there are new ones */
+  /**
+   * @param {{name: string, dull: boolean}[]} fields @param {Set<string>} others shown elsewhere
+   * @returns {boolean} whether there are new fields
+   */
   offer(fields, others) {
     let changed = false;
     for (const { name, dull } of fields) {
@@ -32,7 +35,8 @@ export class Chips {
   }
 
   #button(name) {
-    const made = Object.assign(document.createElement('button'), { type: 'button', textContent: name.slice(0, 40) || '""', title: name.slice(0, 300) });
+    const words = { textContent: name.slice(0, 40) || '""', title: name.slice(0, 300) };
+    const made = Object.assign(document.createElement('button'), { type: 'button', ...words });
     const press = () => made.setAttribute('aria-pressed', this.chosen.has(name));
     press();
     made.onclick = () => {

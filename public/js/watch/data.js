@@ -1,17 +1,18 @@
-// What an event's data is, and how its fields are shown. It may be anything: whoever may publish wrote it.
+// Interprets an event's data and formats its fields. Data may be anything: any publisher can have written it.
 
 import { parseExact, parseJSON } from '../elements/json.js';
 
-const DEEPEST = 60; // levels that are taken apart; what is deeper is shown as the text that it is
-const EXACT = 20_000; // characters up to which numbers are read as they were written
+const DEEPEST = 60; // levels of nesting; deeper data is shown as text
+const EXACT = 20_000; // characters up to which numbers keep their source text
 const LONGEST = 300; // characters of a cell
 
-/** @param {string} text @returns {any} what it is as JSON: undefined if it is none, or too deep */
+/** @param {string} text @returns {any} its JSON value; undefined if it is not JSON, or nested too deeply */
 export function read(text) {
-  return /^\s*[[{"\d-]|^\s*(true|false|null)\s*$/.test(text) && !isDeep(text) ? (parseJSON(text) ?? undefined) : undefined;
+  if (!/^\s*[[{"\d-]|^\s*(true|false|null)\s*$/.test(text) || isDeep(text)) return undefined;
+  return parseJSON(text) ?? undefined;
 }
 
-/** The same with each number as it was written, for what is shown. */
+/** Like read, with each number as written, for display. */
 export function readExact(text) {
   if (text.length > EXACT) return read(text);
   return isDeep(text) ? undefined : parseExact(text);
@@ -22,7 +23,7 @@ export function isRecord(value) {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON?.(value);
 }
 
-/** @param {any} value of a field @returns {{text: string, kind: string}} for a cell; kind is for its looks */
+/** @param {any} value of a field @returns {{text: string, kind: string}} a cell; kind is its CSS class */
 export function cell(value) {
   if (value === undefined) return { text: '', kind: 'none' };
   if (typeof value === 'string') return { text: inOneLine(value), kind: 'string' };
@@ -30,18 +31,18 @@ export function cell(value) {
   return { text: JSON.stringify(value).slice(0, LONGEST), kind: typeof value === 'object' ? 'nested' : 'word' };
 }
 
-/** @param {string} text @returns {string} its beginning, with its line breaks shown */
+/** @param {string} text @returns {string} its beginning, with visible line breaks */
 export function inOneLine(text) {
   return text.slice(0, LONGEST).replace(/\r\n?|\n/g, ' ⏎ ');
 }
 
-/** @param {string} text @returns {string} JSON with line breaks, anything else as it is */
+/** @param {string} text @returns {string} indented if it is JSON, else as is */
 export function pretty(text) {
   const value = readExact(text);
   return value === undefined ? text : JSON.stringify(value, null, 2);
 }
 
-// Brackets within strings count too, so that some text is taken for deeper than it is: it is shown, all the same.
+// Brackets within strings count too; data that is wrongly taken for too deep is still shown as text.
 function isDeep(text) {
   let depth = 0;
   for (let i = 0; i < text.length; i++) {
@@ -52,14 +53,14 @@ function isDeep(text) {
   return false;
 }
 
-/** The fields that events have, in the order in which they appeared. */
+/** The fields of the events, in order of appearance. */
 export class Columns {
   #known = new Set();
   static SHOWN = 30; // columns; further fields share one
-  static KNOWN = 2_000; // fields told apart
+  static KNOWN = 2_000; // fields tracked
 
-  names = []; // of the shown
-  version = 0; // rises when the columns change
+  names = []; // of the columns
+  version = 0; // incremented when the columns change
 
   /** @param {object} record */
   see(record) {
@@ -71,12 +72,12 @@ export class Columns {
     }
   }
 
-  /** @returns {number} fields that have no column of their own */
+  /** @returns {number} fields without a column of their own */
   get more() {
     return this.#known.size - this.names.length;
   }
 
-  /** @returns {object} what of the record has no column; */
+  /** @returns {object} the record's fields without a column of their own */
   rest(record) {
     return Object.fromEntries(Object.entries(record).filter(([name]) => !this.names.includes(name)));
   }

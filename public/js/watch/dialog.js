@@ -1,11 +1,11 @@
-// All of one event: what it is, its data with line breaks, and each of its fields, to be read and to be copied.
+// Shows one event in full: its attributes, its data, and each of its fields, all of which can be copied.
 
 import { copy } from '../elements/clipboard.js';
 import { isRecord, pretty, readExact } from './data.js';
 import { showTime } from '../elements/times.js';
 
-const FIELDS = 200; // shown one by one
-const LONGEST = 500_000; // characters shown; what is copied is whole
+const FIELDS = 200; // shown
+const LONGEST = 500_000; // characters shown; copies are complete
 
 export class EventDialog {
   /** @param {HTMLDialogElement} dialog @param {HTMLTemplateElement} fieldRow */
@@ -13,7 +13,7 @@ export class EventDialog {
     this.dialog = dialog;
     this.fieldRow = fieldRow;
     dialog.querySelector('.close').onclick = () => dialog.close();
-    dialog.onclick = ({ target }) => target === dialog && dialog.close(); // beside it
+    dialog.onclick = ({ target }) => target === dialog && dialog.close(); // a click on the backdrop
   }
 
   /** @param {import('../broadcast/broadcast.js').StreamEvent} event */
@@ -29,7 +29,8 @@ export class EventDialog {
     const text = pretty(data);
     set('.text', text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
     this.#copies('.copy-data', 'Copy data', () => data);
-    this.#copies('.copy-event', 'Copy event as JSON', () => JSON.stringify({ id, topic, type, time, data: readExact(data) ?? data }, null, 2));
+    const whole = { id, topic, type, time, data: readExact(data) ?? data };
+    this.#copies('.copy-event', 'Copy event as JSON', () => JSON.stringify(whole, null, 2));
     this.#fields(readExact(data));
     dialog.showModal();
     dialog.querySelector('.dialog').scrollTop = dialog.querySelector('.text').scrollTop = 0;
@@ -42,7 +43,8 @@ export class EventDialog {
       const row = this.fieldRow.content.firstElementChild.cloneNode(true);
       const json = JSON.stringify(value);
       row.querySelector('th').textContent = name || '""';
-      row.querySelector('.field-value').textContent = json.length > LONGEST / 100 ? `${json.slice(0, LONGEST / 100)}…` : json;
+      const shown = json.length > LONGEST / 100 ? `${json.slice(0, LONGEST / 100)}…` : json;
+      row.querySelector('.field-value').textContent = shown;
       const button = row.querySelector('button');
       button.querySelector('.words').textContent = name;
       this.#button(button, button.querySelector('span'), 'Copy', () => json);

@@ -1,12 +1,12 @@
-// What a page that watches topics keeps in memory: the newest events, and which of them the filter lets through.
+// The events that the watch page keeps in memory: the newest, and those of them that match the filter.
 
 import { Newest } from './newest.js';
 
 export const MOST = 10_000; // events; the page says so
-const CHARACTERS = 16_000_000; // of their data, in all
+const CHARACTERS = 16_000_000; // of their data, in total
 
 /** @typedef {{n: number, size: number, gap: boolean, event: import('../broadcast/broadcast.js').StreamEvent}} Entry
- *  n counts from 0; of a gap there is no event. */
+ *  n counts from 0; a gap has no event. */
 
 export class Entries {
   #next = 0;
@@ -15,10 +15,10 @@ export class Entries {
   constructor() {
     this.all = new Newest(MOST, CHARACTERS);
     this.shown = this.all;
-    this.gone = 0; // how many of the shown have been forgotten, ever
+    this.gone = 0; // how many of the shown have been dropped so far
   }
 
-  /** @param {import('../broadcast/broadcast.js').StreamEvent} [event] none is a gap */
+  /** @param {import('../broadcast/broadcast.js').StreamEvent} [event] none for a gap */
   add(event) {
     const entry = { n: this.#next++, size: event?.data.length ?? 0, gap: !event, event };
     const forgotten = this.all.add(entry);
@@ -34,7 +34,7 @@ export class Entries {
     if (this.#matches(entry)) this.shown.add(entry);
   }
 
-  /** @param {string} text shows only what has it in its data, topic or type, in whatever case */
+  /** @param {string} text shows only events with it in their data, topic or type, ignoring case */
   filter(text) {
     this.#matching = text && new RegExp(RegExp.escape?.(text) ?? text.replace(/[^\w\s]/gu, '\\$&'), 'i');
     this.shown = this.all;
@@ -48,19 +48,19 @@ export class Entries {
   }
 }
 
-/** For events that wait while the page is paused: as many as it would keep. */
+/** Events held while the page is paused: as many as it would keep. */
 export class Waiting extends Newest {
   constructor() {
     super(MOST, CHARACTERS);
     this.lost = 0;
   }
 
-  /** @param {import('../broadcast/broadcast.js').StreamEvent} [event] none is a gap */
+  /** @param {import('../broadcast/broadcast.js').StreamEvent} [event] none for a gap */
   hold(event) {
     this.lost += this.add({ size: event?.data.length ?? 0, event }).length;
   }
 
-  /** @returns {(import('../broadcast/broadcast.js').StreamEvent | undefined)[]} all of it; it is empty then */
+  /** @returns {(import('../broadcast/broadcast.js').StreamEvent | undefined)[]} all, which empties it */
   release() {
     const events = [];
     while (this.length) events.push(this.shift().event);

@@ -1,18 +1,18 @@
-// After a gap: what is stored now is fetched, and what arrives meanwhile takes its place among it.
+// After a gap: fetches what is stored, and merges it with the events that arrive meanwhile.
 
 import { isAfter, isID } from '../broadcast/line.js';
 
-const SNAPSHOT = 1_000; // events, the most that a list has
+const SNAPSHOT = 1_000; // events, the most in a list
 const MOST = 10_000; // events held
 
 export class Gap {
-  #held; // while the list is on its way
+  #held; // events, while the list is being fetched
 
   /**
    * @param {string} query the topics, for a URL
    * @param {object} options
-   * @param {() => Set<string>} options.known ids of the events that the page has already
-   * @param {(event: object) => void} options.arrived is called with each other event, in order
+   * @param {() => Set<string>} options.known ids of the events that the page already has
+   * @param {(event: object) => void} options.arrived called with every other event, in order
    */
   constructor(query, { known, arrived }) {
     this.url = `/events?${query}&last=${SNAPSHOT}`;
@@ -20,7 +20,7 @@ export class Gap {
     this.arrived = arrived;
   }
 
-  /** @returns {boolean} whether the event waits for the list */
+  /** @returns {boolean} whether the event is held until the list has arrived */
   hold(event) {
     if (!this.#held) return false;
     this.#held.push(event);
@@ -30,7 +30,7 @@ export class Gap {
 
   /**
    * @param {{refresh: (url: string, show: (list: object) => void) => void}} stream
-   * @param {import('../broadcast/broadcast.js').Gap} gap what is before it is not fetched, unless the log has begun anew
+   * @param {import('../broadcast/broadcast.js').Gap} gap earlier events are ignored unless the log has been replaced
    */
   fetch(stream, { since, oldest }) {
     if (this.#held) return;

@@ -1,5 +1,5 @@
-// <live-watch query="topic=jobs/7" named>: whatever arrives on the page's stream, as a table, charts and progress. `named`
-// is for several topics. Events are kept as they come, and drawn once a frame.
+// <live-watch query="topic=jobs/7" named>: the events of the page's stream as a table, charts and progress bars.
+// `named` is for several topics. Events are kept as they arrive, and drawn once per frame.
 
 import { isAfter } from '../broadcast/line.js';
 import { LiveElement } from '../elements/live-element.js';
@@ -12,11 +12,11 @@ import { Runs } from './runs.js';
 import { stored } from './stored.js';
 import { Tools } from './tools.js';
 
-const AGAIN = 3_000; // ms until the next try to load what draws
+const AGAIN = 3_000; // ms until the charts are loaded again
 
 class LiveWatch extends LiveElement {
   #newest = ''; // id
-  #others = new Set(); // fields that are shown as progress
+  #others = new Set(); // fields shown as progress
 
   connectedCallback() {
     super.connectedCallback();
@@ -29,22 +29,23 @@ class LiveWatch extends LiveElement {
     this.runs = new Runs(this.querySelector('.runs'), this.querySelector('template.run'));
     this.rows = new Rows(this, this.entries, { columns: this.columns, named: this.hasAttribute('named') });
     this.tools = new Tools(this);
-    this.gaps = new Gap(this.getAttribute('query'), { known: () => this.#ids(), arrived: (event) => this.#arrived(event) });
+    const arrived = (event) => this.#arrived(event);
+    this.gaps = new Gap(this.getAttribute('query'), { known: () => this.#ids(), arrived });
     for (const event of found) this.#arrived(event);
-    this.tools.seen = 0; // what was stored has no rate
+    this.tools.seen = 0; // stored events do not count towards the rate
   }
 
-  // All topics of the page's stream, whatever they are called.
+  // All topics of the page's stream.
   handleEvent({ type, detail }) {
     if (type === 'live-event' && !this.gaps.hold(detail)) this.#arrived(detail);
     if (type === 'live-gap') {
-      this.#newest = ''; // the log may have begun anew
+      this.#newest = ''; // the log may have been replaced
       this.#arrived();
       this.gaps.fetch(this.stream, detail);
     }
   }
 
-  /** @param {import('../broadcast/broadcast.js').StreamEvent} [event] none is a gap */
+  /** @param {import('../broadcast/broadcast.js').StreamEvent} [event] none for a gap */
   #arrived(event) {
     if (event) {
       if (this.#newest && !isAfter(event.id, this.#newest)) return;
@@ -97,7 +98,7 @@ class LiveWatch extends LiveElement {
     this.tools.draw();
   }
 
-  // What draws is fetched when there is something to draw.
+  // The charts are loaded when there is something to draw.
   async #chart() {
     if (this.charts) this.charts.draw(this.#others);
     else if (this.numbers.version > 1 && !this.loading) {
@@ -108,7 +109,8 @@ class LiveWatch extends LiveElement {
         this.loading = false;
         return this.later();
       }
-      document.head.append(Object.assign(document.createElement('link'), { rel: 'stylesheet', href: '/public/vendor/uplot/uPlot.min.css' }));
+      const sheet = { rel: 'stylesheet', href: '/public/vendor/uplot/uPlot.min.css' };
+      document.head.append(Object.assign(document.createElement('link'), sheet));
       this.charts = new Charts(this.querySelector('.charts'), this.querySelector('template.chart'), this.numbers);
       this.later();
     }

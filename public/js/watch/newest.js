@@ -1,11 +1,11 @@
-// The newest of many, within bounds: a list that forgets at its front.
+// A bounded list of the newest items, which drops the oldest.
 
 export class Newest {
   #kept = [];
-  #from = 0; // where in #kept the list begins
+  #from = 0; // index in #kept where the list starts
   #size = 0;
 
-  /** @param {number} most items @param {number} [room] the most that the items' `size` may be in all */
+  /** @param {number} most items @param {number} [room] the maximum sum of the items' `size` */
   constructor(most, room = Infinity) {
     this.most = most;
     this.room = room;
@@ -27,7 +27,7 @@ export class Newest {
     return this.#kept.slice(this.#from + from, this.#from + to);
   }
 
-  /** @param {{size: number}} item @returns {{size: number}[]} what is forgotten for it, oldest first */
+  /** @param {{size: number}} item @returns {{size: number}[]} the items it displaces, oldest first */
   add(item) {
     this.#kept.push(item);
     this.#size += item.size;

@@ -1,19 +1,20 @@
-// The numbers that events carry, by field and topic, for the charts: as many of the newest as a chart shows.
+// The numbers in events, by field and topic, for the charts: the newest, as many as a chart shows.
 
-const [POINTS, ROOM] = [1_000, 1_250]; // points kept of a field, and how many there may be until the oldest go
+const [POINTS, ROOM] = [1_000, 1_250]; // points kept per field, and the number at which the oldest are dropped
 const FIELDS = 24;
-const TOPICS = 6; // lines in one chart
+const TOPICS = 6; // lines in a chart
 const DAY = 86_400; // seconds
 
-/** One field: `times` in seconds, and for each topic as many values, null where the event was of another. */
+/** One field: `times` in seconds, and for each topic as many values, null for events of other topics. */
 class Field {
   times = [];
   lines = new Map(); // arrays by topic
 
   constructor(name, first) {
     this.name = name;
-    // Moments and names that are numbers rise or jump, and say nothing as a line.
-    this.dull = /^id$|[_-]id$|Id$/.test(name) || [1, 1e3, 1e6, 1e9].some((unit) => Math.abs(first / unit - Date.now() / 1000) < 400 * DAY);
+    // Timestamps and numeric ids make no useful chart.
+    const recent = (unit) => Math.abs(first / unit - Date.now() / 1000) < 400 * DAY;
+    this.dull = /^id$|[_-]id$|Id$/.test(name) || [1, 1e3, 1e6, 1e9].some(recent);
   }
 
   add(seconds, topic, value) {
@@ -30,9 +31,9 @@ class Field {
 
 export class Numbers {
   fields = new Map(); // Field by name
-  version = 0; // rises with each number
+  version = 0; // incremented with each number
 
-  /** @param {{topic: string, time: string}} event @param {any} value its data, as JSON */
+  /** @param {{topic: string, time: string}} event @param {any} value its data's JSON value */
   see({ topic, time }, value) {
     const seconds = Date.parse(time) / 1000;
     if (typeof value === 'number') this.#add('value', seconds, topic, value);

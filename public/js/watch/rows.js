@@ -1,15 +1,15 @@
-// The table of a page that watches topics. However many rows there are, only those in sight are in the document.
+// The watch page's table. Only the rows in view are in the document.
 
 import { RowFiller } from './cells.js';
 
-const BEYOND = 6; // rows above and below what is in sight
-const AT_END = 8; // px from the newest that still count as there
+const BEYOND = 6; // rows above and below the view
+const AT_END = 8; // px from the newest row that still count as being there
 
 export class Rows {
   #drawn = new Map(); // rows by the entry's n
   #spare = [];
-  #gone = 0; // entries.gone when it was drawn last
-  #current; // n of the row that the keyboard is at
+  #gone = 0; // entries.gone of the last redraw
+  #current; // n of the row that has the keyboard focus
   follows = true;
 
   /** @param {HTMLElement} place has .scroller, .newest and the templates */
@@ -22,12 +22,12 @@ export class Rows {
     this.above = space();
     this.below = space();
     this.body.replaceChildren(this.above, this.below);
-    this.high = 2 * parseFloat(getComputedStyle(document.documentElement).fontSize); // px of a row, 2rem in the stylesheet
+    this.high = 2 * parseFloat(getComputedStyle(document.documentElement).fontSize); // of a row, in px: 2rem
     this.scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     this.body.addEventListener('keydown', (event) => this.#key(event));
     this.newest.onclick = () => {
       this.toNewest();
-      this.scroller.focus({ preventScroll: true }); // the button is about to go
+      this.scroller.focus({ preventScroll: true }); // the button is about to be hidden
     };
     new ResizeObserver(() => {
       this.inSight = Math.ceil(this.scroller.clientHeight / this.high);
@@ -57,7 +57,7 @@ export class Rows {
     this.newest.hidden = this.follows;
   }
 
-  // Rows that stay are not moved, so that one with the focus keeps it.
+  // Rows that stay are not moved, so that the focus is kept.
   #place(wanted, first) {
     const stay = new Set(wanted.map(({ n }) => n));
     for (const [n, row] of this.#drawn) {
@@ -80,8 +80,10 @@ export class Rows {
       before = row;
     });
     this.filler.table.ariaRowCount = this.entries.shown.length + 1;
-    const reachable = this.#drawn.get(this.#current) ?? [...this.#drawn.values()].findLast((row) => row.at < first + BEYOND + this.inSight);
-    for (const row of this.#drawn.values()) row.querySelector('button')?.setAttribute('tabindex', row === reachable ? 0 : -1);
+    const inView = (row) => row.at < first + BEYOND + this.inSight;
+    const reachable = this.#drawn.get(this.#current) ?? [...this.#drawn.values()].findLast(inView);
+    const reach = (row) => row.querySelector('button')?.setAttribute('tabindex', row === reachable ? 0 : -1);
+    this.#drawn.forEach(reach);
   }
 
   #scrolled() {
@@ -93,13 +95,14 @@ export class Rows {
   #key(event) {
     const at = event.target.closest('tr')?.at;
     const page = this.inSight - 3;
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: Infinity }[event.key];
+    const [ArrowDown, ArrowUp, PageDown, PageUp] = [at + 1, at - 1, at + page, at - page];
+    const to = { ArrowDown, ArrowUp, PageDown, PageUp, Home: 0, End: Infinity }[event.key];
     if (to === undefined || at === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     this.#focus(Math.max(0, Math.min(to, this.entries.shown.length - 1)));
   }
 
-  // The reader is at this row now: it is not to move away.
+  // The reader is at this row now, so the table stops following the newest.
   #focus(i) {
     this.follows = false;
     this.draw();
@@ -112,8 +115,5 @@ export class Rows {
 }
 
 function space() {
-  const row = document.createElement('tr');
-  row.className = 'space';
-  row.ariaHidden = 'true';
-  return row;
+  return Object.assign(document.createElement('tr'), { className: 'space', ariaHidden: 'true' });
 }

@@ -1,15 +1,15 @@
-// What a reader of a page that watches topics can do with it: pause, filter, open an event. And how much there is.
+// The watch page's controls (pause, filter, open an event) and its counts.
 
 import { EventDialog } from './dialog.js';
 
-const RATE = 5; // seconds that the rate is of
-const TYPING = 150; // ms
+const RATE = 5; // seconds over which the rate is averaged
+const TYPING = 150; // ms after the last keystroke
 
 const number = new Intl.NumberFormat();
 
 export class Tools {
   #counted = []; // events in each of the last seconds
-  seen = 0; // events of this second
+  seen = 0; // events in this second
   paused = false;
 
   /** @param {HTMLElement} watch a <live-watch> */
@@ -32,7 +32,8 @@ export class Tools {
     this.find('.pause .label').textContent = this.paused ? 'Resume' : 'Pause';
     this.watch.toggleAttribute('paused', this.paused);
     const waited = this.watch.waiting.length;
-    this.said.textContent = this.paused ? 'Paused. What comes now waits.' : waited ? `${number.format(waited)} that waited are shown.` : 'Live again.';
+    const shown = waited ? `Resumed. Held events shown: ${number.format(waited)}.` : 'Resumed.';
+    this.said.textContent = this.paused ? 'Paused. New events are held.' : shown;
     if (!this.paused) this.watch.resume();
     this.watch.later();
   }
@@ -42,10 +43,11 @@ export class Tools {
     entries.filter(text);
     rows.toNewest();
     this.draw();
-    this.said.textContent = text ? `${number.format(entries.shown.length)} of ${number.format(entries.all.length)} have this text.` : '';
+    const matching = `${number.format(entries.shown.length)} of ${number.format(entries.all.length)} match.`;
+    this.said.textContent = text ? matching : '';
   }
 
-  // A click that ends the selection of text opens nothing.
+  // A click that ends a text selection opens nothing.
   #open(row) {
     const selection = getSelection();
     if (!row || (!selection.isCollapsed && selection.containsNode(row, true))) return;
@@ -64,11 +66,11 @@ export class Tools {
     const { all, shown } = entries;
     const rate = this.#counted.reduce((sum, n) => sum + n, 0) / (this.#counted.length || 1);
     const parts = [all.length === 1 ? '1 event' : `${number.format(all.length)} events`];
-    if (shown !== all) parts.push(`${number.format(shown.length)} with this text`);
-    if (rate > 0) parts.push(`${rate < 10 ? rate.toFixed(1) : number.format(Math.round(rate))} a second`);
+    if (shown !== all) parts.push(`${number.format(shown.length)} matching`);
+    if (rate > 0) parts.push(`${rate < 10 ? rate.toFixed(1) : number.format(Math.round(rate))} per second`);
     set(this.find('.counts'), parts.join(' · '));
-    const waits = `${number.format(waiting.length)}${waiting.lost ? '+' : ''} ${waiting.length === 1 ? 'waits' : 'wait'}`;
-    set(this.find('.pause .waiting'), this.paused ? waits : '');
+    const held = `${number.format(waiting.length)}${waiting.lost ? '+' : ''} held`;
+    set(this.find('.pause .waiting'), this.paused ? held : '');
     this.find('.empty').hidden = all.length > 0;
     this.find('.unmatched').hidden = all.length === 0 || shown.length > 0;
   }
