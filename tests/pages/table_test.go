@@ -77,7 +77,7 @@ func TestTheCommandOnThePageMakesNewsInEveryPage(t *testing.T) {
 	}
 	for _, b := range []*harness.Tab{first, second} {
 		b.Until("the news is there", `document.querySelector('#news .text').innerText === 'hello'`)
-		arrived := regexp.MustCompile(`^Arrived at .*\d:\d\d:\d\d.*, in every open page$`)
+		arrived := regexp.MustCompile(`^Arrived at .*\d:\d\d:\d\d.*, on every open page$`)
 		if when := b.Seen("#news .when"); !arrived.MatchString(when) {
 			t.Errorf("below the news: %q", when)
 		}

@@ -102,7 +102,7 @@ func TestWatchedNumbersAreChartsAndTasksHaveProgress(t *testing.T) {
 	})(document.querySelector(".charts canvas"))`
 	b.Until("the canvas is drawn upon", inked+` > 0.01`)
 	label := harness.Eval[string](b, `document.querySelector(".plot").ariaLabel`)
-	if !strings.HasPrefix(label, "speed: now 4.5") {
+	if !strings.HasPrefix(label, "speed: currently 4.5") {
 		t.Errorf("who cannot see it hears %q", label)
 	}
 	b.Click(".chips button[title=completion]")
@@ -166,8 +166,8 @@ func TestPausingLosesNothing(t *testing.T) {
 	for i := range 3 {
 		s.Publish("words", fmt.Sprint("while ", i))
 	}
-	b.Until("three wait",
-		`["3 wait", "Resume"].every((words) => document.querySelector(".pause").innerText.includes(words))`)
+	b.Until("three are held",
+		`["3 held", "Resume"].every((words) => document.querySelector(".pause").innerText.includes(words))`)
 	b.UntilWatched("before")
 	b.Click(".pause")
 	b.UntilWatched("before", "while 0", "while 1", "while 2")

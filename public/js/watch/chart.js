@@ -32,7 +32,8 @@ export class Chart {
     this.figure.querySelectorAll('.legend b').forEach((place, i) => (place.textContent = latest[i]));
     const { min, max } = this.plot.scales.y;
     const now = topics.map((topic, i) => `${latest[i]} (${topic})`).join(', ');
-    this.place.ariaLabel = `${field.name}: currently ${now}; axis from ${short(min)} to ${short(max)}`;
+    const range = min == null ? '' : `; axis from ${short(min)} to ${short(max)}`; // null before uPlot's first drawing
+    this.place.ariaLabel = `${field.name}: currently ${now}${range}`;
   }
 
   #make() {
