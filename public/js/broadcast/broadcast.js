@@ -9,7 +9,7 @@ import { page } from './tab.js';
 /** @typedef {{id: string, topic: string, type: string, time: string, data: string}} StreamEvent
  *  time is RFC 3339. */
 /** @typedef {{since: string, oldest: string, topics: string[]}} Gap
- *  Some events after `since` on these topics (names or patterns) are no longer stored. */
+ *  Events after `since` on these topics (names or patterns) may be missing. */
 /** @typedef {'connecting'|'live'|'waiting'|'full'|'refused'} StateName
  *  full: resumes when there is room; refused: final. */
 /** @typedef {{state: StateName, attempt: number, seconds: number, text?: string}} StreamState
