@@ -38,7 +38,7 @@ func (s *site) get(method, path string, headers ...string) (*http.Response, stri
 	return response, string(text)
 }
 
-const script = "/public/js/broadcast.js"
+const script = "/public/js/broadcast/broadcast.js"
 
 func TestFilesAndPagesAreCompressedForWhoWantsIt(t *testing.T) {
 	s := serve(t)

@@ -7,7 +7,9 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -148,18 +150,62 @@ func TestFilesAndFunctionsAreShort(t *testing.T) {
 			}
 		}
 	})
-	modules, err := filepath.Glob("public/js/*.js")
-	if err != nil || len(modules) == 0 {
-		t.Fatal(modules, err)
-	}
-	for _, path := range modules {
+	for _, path := range esModules(t) {
 		most := 120
-		if filepath.Base(path) == "broadcast.js" {
+		if path == "public/js/broadcast/feed.js" {
 			most = 350
 		}
 		lines(path, most)
 	}
 	lines("public/mini.html", 25)
+}
+
+// esModules are the paths of the modules that pages load, less vendored ones.
+func esModules(t *testing.T) (paths []string) {
+	err := filepath.WalkDir("public/js", func(path string, entry fs.DirEntry, err error) error {
+		if filepath.Ext(path) == ".js" {
+			paths = append(paths, filepath.ToSlash(path))
+		}
+		return err
+	})
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	return paths
+}
+
+// esImport is an import in a module, static or awaited. What JSDoc imports are types.
+var esImport = regexp.MustCompile(`(?m)^import (?:[^'"]* from )?'([^']+)'|await import\('([^']+)'\)`)
+
+func TestModulesDoNotImportInACircle(t *testing.T) {
+	imports := map[string][]string{}
+	for _, module := range esModules(t) {
+		text, err := os.ReadFile(module)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range esImport.FindAllStringSubmatch(string(text), -1) {
+			imports[module] = append(imports[module], path.Join(path.Dir(module), found[1]+found[2]))
+		}
+	}
+	done := map[string]bool{}
+	var visit func(module string, way []string)
+	visit = func(module string, way []string) {
+		if i := slices.Index(way, module); i >= 0 {
+			t.Errorf("a circle of imports: %s", strings.Join(append(way[i:], module), " -> "))
+		} else if !done[module] {
+			done[module] = true
+			for _, imported := range imports[module] {
+				visit(imported, append(way, module))
+			}
+		}
+	}
+	for module := range imports {
+		visit(module, nil)
+	}
+	if got := imports["public/js/broadcast/feed.js"]; !slices.Equal(got, []string{"public/js/broadcast/line.js"}) {
+		t.Errorf("the feed imports %v, and is to import the line alone", got)
+	}
 }
 
 func TestPagesWriteNoMarkupFromScripts(t *testing.T) {

@@ -172,7 +172,7 @@ func TestEveryAddressAnswersAsItShould(t *testing.T) {
 		{"GET /", "", 200, page, "Waiting for messages…"},
 		{"HEAD /", "", 200, page, ""},
 		{"GET /mini", "", 200, map[string]string{"Content-Type": "text/html; charset=utf-8"}, "new EventSource("},
-		{"GET /public/js/broadcast.js", "", 200, map[string]string{"Content-Type": "text/javascript; charset=utf-8", "Cache-Control": "no-cache"}, "export function subscribe"},
+		{"GET /public/js/broadcast/broadcast.js", "", 200, map[string]string{"Content-Type": "text/javascript; charset=utf-8", "Cache-Control": "no-cache"}, "export function subscribe"},
 		{"GET /favicon.ico", "", 200, map[string]string{"Content-Type": "image/svg+xml"}, "<svg"},
 		{"GET /healthz", "", 200, map[string]string{"Content-Type": "application/json"}, `"status":"ok"`},
 		{"GET /healthz", "", 200, nil, `"streams":0`},

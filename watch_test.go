@@ -63,7 +63,7 @@ func TestTheWatchPageShowsTheNewestThatFit(t *testing.T) {
 		if got := strings.Count(body, "<tr data-id="); got != rows {
 			t.Errorf("%s has %d rows, want %d", path, got, rows)
 		}
-		if older := strings.Contains(body, "there are older ones"); older != (rows == 200 || rows == 4) {
+		if older := strings.Contains(body, "Older events are stored"); older != (rows == 200 || rows == 4) {
 			t.Errorf("%s says that there are older ones: %v", path, older)
 		}
 	}

@@ -58,7 +58,7 @@ func newAsset(file string, body []byte) asset {
 	if gains(a.contentType) && len(body) >= worthCompressing {
 		a.compressed = sync.OnceValue(func() []byte { return compress(body, gzip.BestCompression) })
 	}
-	if strings.HasSuffix(file, "-worker.js") {
+	if path.Base(file) == "worker.js" {
 		a.policy = workerPolicy
 	}
 	if script := inlineScript.FindSubmatch(body); script != nil {

@@ -1,5 +1,5 @@
-// The page of the audit log.
+// The audit log page.
 
-import './json-form.js';
-import './live-audits.js';
-import './page.js';
+import './elements/json-form.js';
+import './elements/live-audits.js';
+import './elements/page.js';

@@ -1,5 +1,5 @@
 // The comments page.
 
-import './json-form.js';
-import './live-comments.js';
-import './page.js';
+import './elements/json-form.js';
+import './elements/live-comments.js';
+import './elements/page.js';

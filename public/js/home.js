@@ -1,10 +1,10 @@
-// The home page: the live table of `hello`, the line in which `news` appears, and what the other pages are about.
+// The home page: the live table of `hello`, the newest `news`, and a card for each of the other pages.
 
-import './live-table.js';
-import './live-line.js';
-import './live-card.js';
-import './live-figures.js';
-import './page.js';
+import './elements/live-table.js';
+import './elements/live-line.js';
+import './elements/live-card.js';
+import './elements/live-figures.js';
+import './elements/page.js';
 
 document.querySelector('live-stream').addEventListener('live-event', ({ detail }) => {
   if (['hello', 'news'].includes(detail.topic)) console.log(detail.data);

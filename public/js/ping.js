@@ -1,4 +1,4 @@
-// The page that shows how evenly pings arrive.
+// The ping page: how evenly pings arrive.
 
-import './live-ping.js';
-import './page.js';
+import './elements/live-ping.js';
+import './elements/page.js';

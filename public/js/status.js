@@ -1,9 +1,9 @@
-// The status page: the server's newest figures, and the same as charts and a table.
+// The status page: the server's newest figures, and their history as charts and a table.
 
-import './live-figures.js';
-import './live-watch.js';
-import './page.js';
+import './elements/live-figures.js';
+import './watch/live-watch.js';
+import './elements/page.js';
 
-// What the page has come with, until the stream brings newer figures.
+// Until the stream delivers newer figures, show the newest that came with the page.
 const newest = document.querySelector('live-watch').entries.all.last();
 if (newest) document.querySelector('live-figures').event(newest.event);

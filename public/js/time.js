@@ -1,4 +1,4 @@
-// The page that lists what the server's clock says.
+// The time page: a line for each second of the server's clock.
 
-import './live-lines.js';
-import './page.js';
+import './elements/live-lines.js';
+import './elements/page.js';

@@ -1,9 +1,9 @@
-// The page that watches topics.
+// The watch page.
 
-import './live-watch.js';
-import './publish-form.js';
-import './page.js';
+import './watch/live-watch.js';
+import './elements/publish-form.js';
+import './elements/page.js';
 
-// Behind a proxy the server knows its own address less well than the browser does.
+// Behind a proxy the browser knows the public origin better than the server does.
 const code = document.getElementById('code');
 code.textContent = code.textContent.replace(code.dataset.origin, () => location.origin);

@@ -104,7 +104,7 @@ func populateWatched(s *harness.Server) {
 	s.Posts(posts...)
 }
 
-var statusRow = regexp.MustCompile(`<tr data-id="" data-topic="\$server".*</tr>`)
+var statusRow = regexp.MustCompile(`(?s)<tr data-id="([0-9-]*)" data-topic="\$server".*?</tr>`)
 
 // busyStatus answers with the status page of a server that has been busy for four minutes, in the form of what s says
 // of itself.
@@ -127,7 +127,9 @@ func busyStatus(t *testing.T, s *harness.Server, w http.ResponseWriter) {
 		})
 		told := fmt.Sprintf(`<time datetime="%s">%s</time>`,
 			when.Format("2006-01-02T15:04:05.000Z07:00"), when.Format("15:04:05 UTC"))
-		rows[i] = regexp.MustCompile(`<time.*</time>`).ReplaceAllLiteralString(rows[i], told)
+		rows[i] = regexp.MustCompile(`(?s)<time.*</time>`).ReplaceAllLiteralString(rows[i], told)
+		id := statusRow.FindStringSubmatch(rows[i])[1]
+		rows[i] = strings.Replace(rows[i], id, fmt.Sprintf("%d-0", when.UnixMilli()), 1)
 	}
 	first := statusRow.FindStringIndex(page)[0]
 	page = page[:first] + strings.Join(rows, "\n") + statusRow.ReplaceAllLiteralString(page[first:], "")

@@ -125,7 +125,7 @@ func (p *Proxy) response(r *http.Response) error {
 	var body io.Reader = &mortal{r.Body, r.Request, p.fate.Load()}
 	changed := true
 	switch script, kind := p.script.Load(), r.Header.Get("Content-Type"); {
-	case script != nil && strings.HasSuffix(r.Request.URL.Path, "-worker.js") && r.StatusCode == http.StatusOK:
+	case script != nil && strings.HasSuffix(r.Request.URL.Path, "/worker.js") && r.StatusCode == http.StatusOK:
 		body = io.MultiReader(strings.NewReader(*script), body)
 	case strings.HasPrefix(kind, "text/event-stream") || strings.HasPrefix(kind, "application/json"):
 		body = &renamed{lines: bufio.NewReader(body)}

@@ -26,7 +26,7 @@ func TestTheHomePageShowsWhatEachPageIsAbout(t *testing.T) {
 	b.Until("a comment is told", cards+`.comments === "<b>ann: <img src=x onerror=alert(1)>"`)
 	b.Until("a record is told", cards+`.audits === "bob login <script>"`)
 	s.API("PUT", "/api/v1/comments/"+comment["id"].(string)+"/like", "")
-	b.Until("a like is told", cards+`.comments === "A comment has 1 ♥ now"`)
+	b.Until("a like is told", cards+`.comments === "A comment now has 1 ♥"`)
 	b.Until("the time is told", cards+`.time.startsWith("The time is ")`)
 	b.Until("pings are told", `Number(`+cards+`.ping) > 1e9`)
 	s.Publish("news", "hello")

@@ -67,7 +67,7 @@ func TestTheCommandOnThePageMakesNewsInEveryPage(t *testing.T) {
 	if want := "curl -d hello " + strings.TrimPrefix(s.URL, "http://") + "/events/news"; command != want {
 		t.Fatalf("the page shows %q, want %q", command, want)
 	}
-	if title := first.Seen("#try"); title != "Now say something yourself" {
+	if title := first.Seen("#try"); title != "Now publish something yourself" {
 		t.Errorf("who may publish reads %q", title)
 	}
 	if _, err := exec.LookPath("curl"); err != nil {
@@ -77,7 +77,7 @@ func TestTheCommandOnThePageMakesNewsInEveryPage(t *testing.T) {
 	}
 	for _, b := range []*harness.Tab{first, second} {
 		b.Until("the news is there", `document.querySelector('#news .text').innerText === 'hello'`)
-		arrived := regexp.MustCompile(`^Arrived at .*\d:\d\d:\d\d.*, in every open page$`)
+		arrived := regexp.MustCompile(`^Arrived at .*\d:\d\d:\d\d.*, on every open page$`)
 		if when := b.Seen("#news .when"); !arrived.MatchString(when) {
 			t.Errorf("below the news: %q", when)
 		}

@@ -84,7 +84,7 @@ func TestAVisitorOfThePageWhoMayNotPublishReadsWhy(t *testing.T) {
 	b := harness.Browse(t)
 	b.OpenLive(strings.Replace(s.URL, "127.0.0.1", "broadcast.test", 1) + "/")
 	section := b.Seen("section[aria-labelledby=try]")
-	for _, want := range []string{"takes events only from the machine it runs on", "-open-publish", "curl -d hello "} {
+	for _, want := range []string{"accepts events only from its own machine", "-open-publish", "curl -d hello "} {
 		if !strings.Contains(section, want) {
 			t.Errorf("the page says %q, want %q in it", section, want)
 		}

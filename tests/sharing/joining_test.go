@@ -14,7 +14,7 @@ import (
 )
 
 // listening lets a tab listen through the module, apart from its page: to(number, topics, since) and no(number).
-const listening = `import('/public/js/broadcast.js').then(({ subscribe }) => {
+const listening = `import('/public/js/broadcast/broadcast.js').then(({ subscribe }) => {
 	window.heard = {};
 	window.to = (number, topics, since) => {
 		const it = heard[number] = { ids: [], gaps: [], states: [] };
@@ -142,7 +142,7 @@ func TestTabsThatJoinAndLeaveGetWhatTheyAskFor(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	s := harness.Serve(t, "-demo=false")
 	r := &river{t: t, s: s, names: []string{"a", "a/1", "a/2", "a/2/x", "b", "b/1", "c", "d"}}
-	choice := append(slices.Clone(r.names), "a/*", "b/*", "*", "$none", "never")
+	choice := append(slices.Clone(r.names), "a/*", "b/*", "*", "never")
 	all := harness.Tabs(t, 5, "")
 	for _, b := range all {
 		b.OpenLive(s.URL + "/time")

@@ -5,62 +5,117 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"iris-broadcast/tests/harness"
 )
 
-// fake answers each stream as a server does that speaks of $own every 10 ms, and lists nothing.
-func fake(number func() int) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.Header.Get("Accept"), "text/event-stream") {
-			w.Header().Set("Content-Type", "application/json")
-			fmt.Fprint(w, `{"events":[],"next":"1-1"}`)
-			return
+// ownLog stands in for the log of the server's own topics: an event each 10 ms, with the ids 1-1, 1-2 and so on.
+type ownLog struct {
+	t     *testing.T
+	begun time.Time
+	asked atomic.Int32 // how many streams
+}
+
+func (l *ownLog) last() int { return int(time.Since(l.begun) / (10 * time.Millisecond)) }
+
+// ServeHTTP answers for topics that begin with $, and fails the test if they come with others.
+func (l *ownLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if slices.ContainsFunc(r.URL.Query()["topic"], func(name string) bool { return name[0] != '$' }) {
+		l.t.Errorf("one request has topics of both logs: %s", r.URL)
+	}
+	const event = `{"id":"1-%d","topic":"$own","type":"","time":"2026-01-01T00:00:00.000Z","data":"x"}`
+	last := l.last()
+	if since := r.URL.Query().Get("since"); since != "" {
+		if _, err := fmt.Sscanf(since, "1-%d", &last); err != nil {
+			l.t.Errorf("since is %q", since)
 		}
-		w.Header().Set("Content-Type", "text/event-stream")
-		fmt.Fprint(w, "event: ready\nid: 1-1\ndata: {\"position\":\"1-1\"}\n\n")
-		tick := time.NewTicker(time.Millisecond)
-		defer tick.Stop()
-		for last := number(); r.Context().Err() == nil; <-tick.C {
-			for ; last < number(); last++ {
-				const event = `{"id":"","topic":"$own","type":"","time":"","data":"%d"}`
-				fmt.Fprintf(w, "data: "+event+"\n\n", last+1)
-			}
-			w.(http.Flusher).Flush()
+	}
+	if !strings.HasPrefix(r.Header.Get("Accept"), "text/event-stream") {
+		var events []string
+		for ; last < l.last(); last++ {
+			events = append(events, fmt.Sprintf(event, last+1))
 		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"events":[%s],"next":"1-%d"}`, strings.Join(events, ","), last)
+		return
+	}
+	l.asked.Add(1)
+	w.Header().Set("Content-Type", "text/event-stream")
+	fmt.Fprintf(w, "event: ready\nid: 1-%d\ndata: {\"position\":\"1-%[1]d\"}\n\n", last)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for until := l.last() + 200; last < until && r.Context().Err() == nil; <-tick.C { // and then it breaks
+		for ; last < l.last(); last++ {
+			fmt.Fprintf(w, "id: 1-%d\ndata: "+event+"\n\n", last+1, last+1)
+		}
+		w.(http.Flusher).Flush()
 	}
 }
 
-func TestWhatHasNoIDComesOnceWhileTopicsChange(t *testing.T) {
+func TestTheServersOwnTopicsHaveAStreamOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	m := harness.Between(t, harness.Serve(t, "-demo=false"))
+	for _, way := range harness.Ways {
+		t.Run(way.Name, func(t *testing.T) {
+			t.Parallel()
+			s := harness.Serve(t, "-demo=false")
+			m := harness.Between(t, s)
+			b := harness.Browse(t)
+			b.Inject(way.Script)
+			b.Forgive(harness.NetworkErrors)
+			b.OpenLive(m.URL + "/time")
+			harness.Eval[bool](b, listening)
+			own := &ownLog{t: t, begun: time.Now()}
+			m.Answer(func(w http.ResponseWriter, r *http.Request) {
+				if strings.Contains(r.URL.RawQuery, "topic=%24") {
+					own.ServeHTTP(w, r)
+				} else {
+					m.Forward(w, r)
+				}
+			})
+			if own.asked.Load() > 0 {
+				t.Error("there is a stream that nobody wants")
+			}
+			listen(b, 0, []string{"$own"}, "")
+			b.Until("it is live", `heard[0].states.at(-1).state === 'live'`)
+			for i := 1; i < 6; i++ { // the streams change
+				listen(b, i, []string{fmt.Sprint("$other/", i)}, "")
+				listen(b, i+10, []string{fmt.Sprint("topic/", i)}, "")
+				for _, n := range []int{i, i + 10} {
+					b.Until("it is live", fmt.Sprintf(`heard[%d].states.at(-1).state === 'live'`, n))
+				}
+			}
+			b.Until("it has broken and resumed", fmt.Sprintf(`heard[0].ids.length > %d`, 400))
+			untilHeard(b, 11, s.Publish("topic/1", "x"))
+			var first int
+			got := heardBy(b, 0)
+			if fmt.Sscanf(got.IDs[0], "1-%d", &first); len(got.Gaps) > 0 {
+				t.Errorf("the gaps are %v", got.Gaps)
+			}
+			for i, id := range got.IDs {
+				if want := fmt.Sprintf("1-%d", first+i); id != want {
+					t.Fatalf("%s has come in place of %s", id, want)
+				}
+			}
+		})
+	}
+}
+
+func TestTopicsOfTwoLogsAreRefusedAtOnce(t *testing.T) {
+	t.Parallel()
 	b := harness.Browse(t)
-	b.OpenLive(m.URL + "/time")
-	harness.Eval[bool](b, listening)
-	start := time.Now()
-	m.Answer(fake(func() int { return int(time.Since(start) / (10 * time.Millisecond)) }))
-	harness.Eval[bool](b, `new Promise((done) => import('/public/js/broadcast.js').then(({ subscribe }) => {
-		window.own = [];
-		subscribe(['$own'], {
-			onevent: ({ data }) => own.push(Number(data)),
-			onstate: ({ state }) => state === 'live' && done(true),
-		});
-	}))`)
-	for i := range 10 {
-		listen(b, i, []string{fmt.Sprint("topic/", i)}, "")
-		b.Until("it is live", fmt.Sprintf(`heard[%d].states.at(-1).state === 'live'`, i))
-		b.Until("more has come", fmt.Sprintf(`own.length > %d`, harness.Eval[int](b, `own.length`)+5))
-	}
-	own := harness.Eval[[]int](b, `own`)
-	for i, n := range own {
-		if n != own[0]+i {
-			t.Fatalf("after %d came %v", own[0]+i-1, own[i:min(len(own), i+10)])
+	b.OpenLive(harness.Serve(t, "-demo=false").URL + "/time")
+	got := harness.Eval[string](b, `import('/public/js/broadcast/broadcast.js').then(({ subscribe }) => {
+		try {
+			subscribe(['news', '$server'], {});
+		} catch (error) {
+			return String(error);
 		}
-	}
-	if len(own) < 50 {
-		t.Errorf("only %d came", len(own))
+	})`)
+	if !strings.HasPrefix(got, "TypeError: ") || !strings.Contains(got, "Subscribe to $server separately") {
+		t.Errorf("it says %q", got)
 	}
 }
 

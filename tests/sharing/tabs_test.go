@@ -11,12 +11,12 @@ import (
 
 func TestMain(m *testing.M) { harness.CalmMain(m) }
 
-func TestTwelveTabsShareOneStreamAndOutliveTheirWorker(t *testing.T) { // alone on the machine: it measures
+func TestTwelveTabsShareAStreamForEachLogAndOutliveTheirWorker(t *testing.T) { // alone on the machine: it measures
 	s := harness.Serve(t, "-demo=false")
 	m := harness.Between(t, s)
 	all := harness.Tabs(t, 13, "")
 	m.Home(all[1:]) // the first tab is what the browser context belongs to
-	s.UntilStreams(1)
+	s.UntilStreams(2)
 	starter, others := all[1], all[2:]
 	starter.Close()
 	said := m.Greet([]string{"event 1", "event 2", "event 3"}, 3)
@@ -37,7 +37,7 @@ func TestTwelveTabsShareOneStreamAndOutliveTheirWorker(t *testing.T) { // alone 
 	if t.Logf("all had gone on after %v", took); took > 2*time.Second {
 		t.Error("that is more than 2 s")
 	}
-	s.UntilStreams(1)
+	s.UntilStreams(2)
 	for _, b := range others {
 		b.Shows(said)
 	}
@@ -56,7 +56,7 @@ func TestTabsWithoutLocksOutliveTheirWorker(t *testing.T) {
 	for _, b := range all {
 		b.Shows(said)
 	}
-	s.UntilStreams(1) // who waits long for an answer asks for another worker
+	s.UntilStreams(2) // who waits long for an answer asks for another worker
 }
 
 func TestATabThatCrashesIsNoLongerListenedFor(t *testing.T) {
@@ -75,13 +75,13 @@ func TestATabThatCrashesIsNoLongerListenedFor(t *testing.T) {
 	s.UntilStreams(1)
 }
 
-const full = "Four other tabs of this site are live already; this one goes on when a place becomes free."
+const full = "Other tabs of this site use all of its live connections. This one goes live when a connection is free."
 
 func TestWithoutAWorkerFourTabsAreLiveAndTheOthersSayWhy(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]string{"there is none": harness.Alone, "it does not load": `{
 		const Real = SharedWorker;
-		globalThis.SharedWorker = class { constructor() { return new Real('/public/js/nothing-here-worker.js'); } };
+		globalThis.SharedWorker = class { constructor() { return new Real('/public/js/nothing-here/worker.js'); } };
 	}`} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -114,6 +114,29 @@ func TestWithoutAWorkerFourTabsAreLiveAndTheOthersSayWhy(t *testing.T) {
 			last.Open(s.URL + "/comments")
 		})
 	}
+}
+
+// A tab with two streams takes two of the four places, but for the server's own topics only the last.
+func TestWithoutAWorkerTheServersOwnTopicsTakeAPlaceToo(t *testing.T) {
+	t.Parallel()
+	s := harness.Serve(t, "-demo=false")
+	all := harness.Tabs(t, 6, harness.Alone)[1:] // the first tab is what the browser context belongs to
+	for i, b := range all {
+		b.Open(s.URL + "/")
+		if i == 0 {
+			s.UntilStreams(2)
+		}
+		if i < 3 {
+			b.UntilLive()
+			continue
+		}
+		b.Until("it says why it is not live", `document.querySelector('#state').textContent === `+harness.Quote(full))
+	}
+	if n := s.Streams(); n != 4 {
+		t.Errorf("there are %d streams", n)
+	}
+	all[0].Close()
+	harness.Eventually(t, "its places are taken", func() bool { return s.Streams() == 4 && live(all[1:]) == 3 })
 }
 
 // live is how many of the tabs are.
