@@ -38,6 +38,9 @@ func Main(m *testing.M) {
 		flag.Set("test.parallel", "6") // they wait for timers and for the browser far more than they compute
 	}
 	code := m.Run()
+	if !endShared() {
+		code = 1
+	}
 	closeBrowser()
 	os.RemoveAll(scratch())
 	os.Exit(code)
