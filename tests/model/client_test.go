@@ -59,7 +59,7 @@ func (c *client) visit(ctx context.Context, s *server, bytes int) error {
 	case c.lastID != "":
 		request.Header.Set("Last-Event-ID", c.lastID)
 	}
-	if request.URL, err = url.Parse(s.url + "/events?" + query.Encode()); err != nil {
+	if request.URL, err = url.Parse(s.URL + "/events?" + query.Encode()); err != nil {
 		return err
 	}
 	request.Header.Set("Accept", "text/event-stream")

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"iris-broadcast/internal/stream"
+	"iris-broadcast/tests/harness"
 )
 
 // What the clients read, and what is published.
@@ -123,7 +124,7 @@ func (c *client) failed(err error) bool {
 // publish says whether the server took an event.
 func (w *world) publish(s *server, topic, text string) bool {
 	data := topic + " " + text
-	response, err := s.clients[0].Post(s.url+"/events/"+topic, "text/plain", strings.NewReader(data))
+	response, err := s.clients[0].Post(s.URL+"/events/"+topic, "text/plain", strings.NewReader(data))
 	if err != nil {
 		w.tr.doubt(topic, data)
 		return false
@@ -198,7 +199,7 @@ func (w *world) begin(back bool) *server {
 // list is all that the server has, and where its list ends.
 func (w *world) list(s *server) (listed []fact, head stream.ID) {
 	for since, more := "all", true; more; {
-		request, err := http.NewRequest(http.MethodGet, s.url+"/events?topic=*&limit="+strconv.Itoa(1+w.rng.IntN(99))+"&since="+since, nil)
+		request, err := http.NewRequest(http.MethodGet, s.URL+"/events?topic=*&limit="+strconv.Itoa(1+w.rng.IntN(99))+"&since="+since, nil)
 		w.must(err)
 		request.Header.Set("Accept", "application/json")
 		response, err := s.clients[0].Do(request)
@@ -234,7 +235,7 @@ func (w *world) finish(s *server) {
 	var crowd sync.WaitGroup
 	for _, c := range w.clients {
 		crowd.Go(func() {
-			ctx, cancel := context.WithTimeout(w.t.Context(), wait)
+			ctx, cancel := context.WithTimeout(w.t.Context(), harness.Patience)
 			defer cancel()
 			for !c.has(last) {
 				if err := c.visit(ctx, s, 1<<20); err != nil {
