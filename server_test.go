@@ -286,7 +286,8 @@ func noLeak(t *testing.T, what func()) {
 	defer func() {
 		if t.Failed() {
 			stacks := make([]byte, 1<<20)
-			t.Logf("%d goroutines before, %d now:\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
+			stacks = stacks[:runtime.Stack(stacks, true)]
+			t.Logf("%d goroutines before, %d now:\n%s", before, runtime.NumGoroutine(), stacks)
 		}
 	}()
 	eventually(t, "the goroutine count is back where it was", func() bool { return runtime.NumGoroutine() <= before })

@@ -32,8 +32,10 @@ func TestTheStatusPageIsSmallHoweverLongTheServerHasRun(t *testing.T) {
 		some := func(most float64) float64 { return metrics.Round(most * busy * (1 + math.Sin(float64(i*i))/9)) }
 		p50, p90, p99 := some(0.3), some(0.9), some(2.7)
 		s.told.add(stream.Event{ID: stream.IDAt(at), Topic: status, Data: stream.MustJSON(metrics.Status{
-			Streams: int(some(900)), Events: some(30), Deliveries: some(20_000), Bytes: some(3_000_000), DelayP50: &p50, DelayP90: &p90, DelayP99: &p99,
-			Left: 1000 + 7*i, Stalled: i / 60, TurnedAway: i / 50, Gaps: i / 20, Memory: some(30), Store: 120 + some(0.4)})})
+			Streams: int(some(900)), Events: some(30), Deliveries: some(20_000), Bytes: some(3_000_000),
+			DelayP50: &p50, DelayP90: &p90, DelayP99: &p99,
+			Left: 1000 + 7*i, Stalled: i / 60, TurnedAway: i / 50, Gaps: i / 20,
+			Memory: some(30), Store: 120 + some(0.4)})})
 	}
 	response, err := client0.Get(s.url + "/status")
 	if err != nil {

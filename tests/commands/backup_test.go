@@ -82,7 +82,8 @@ func TestABackupUnderLoadIsTheStateOfOneMoment(t *testing.T) {
 	during := c.count.Load()
 	harness.Eventually(t, "more are acknowledged", func() bool { return c.count.Load() > during+100 })
 	c.stop()
-	match := regexp.MustCompile(`^Kept ([\d,]+) events of \d+ topics up to (\d+-\d+) \(.*\) in `).FindStringSubmatch(said)
+	summary := regexp.MustCompile(`^Kept ([\d,]+) events of \d+ topics up to (\d+-\d+) \(.*\) in `)
+	match := summary.FindStringSubmatch(said)
 	if match == nil {
 		t.Fatalf("it said %q", said)
 	}
@@ -118,7 +119,8 @@ func TestABackupUnderLoadIsTheStateOfOneMoment(t *testing.T) {
 		}
 	}
 	restored := serve(t, elsewhere)
-	if board := restored.API("GET", "/api/v1/comments?limit=1", ""); board["total"] != float64(comments) || comments == 0 {
+	board := restored.API("GET", "/api/v1/comments?limit=1", "")
+	if board["total"] != float64(comments) || comments == 0 {
 		t.Errorf("the board has %v comments, and there are %d events of them", board["total"], comments)
 	}
 	if list := restored.API("GET", "/events/news/1?since="+later, ""); list["gap"] == nil {
@@ -146,7 +148,8 @@ func TestAServerKeepsNothingOfWhatReadersHadOfIt(t *testing.T) {
 	_ = export.Process.Kill()
 	_ = export.Wait()
 	harness.Eventually(t, "the moment is gone", func() bool { return moments() == 0 })
-	if err := os.Mkdir(filepath.Join(s.store, "moment-x"), 0o700); err != nil { // as if the server were killed meanwhile
+	// as if the server were killed meanwhile
+	if err := os.Mkdir(filepath.Join(s.store, "moment-x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	s.Kill()

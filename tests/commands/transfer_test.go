@@ -85,7 +85,8 @@ func TestAnExportSaysThatSomethingIsMissing(t *testing.T) {
 	t.Parallel()
 	dir := store(t, 100, "some")
 	r := run(t, nil, dir, "export", "-since", "1000-1")
-	if r.code != 1 || len(parse(t, r.out)) != 100 || !strings.Contains(r.err, "not all that came after 1000-1 is there") {
+	said := strings.Contains(r.err, "not all that came after 1000-1 is there")
+	if r.code != 1 || len(parse(t, r.out)) != 100 || !said {
 		t.Errorf("%d, %d lines, %s", r.code, len(parse(t, r.out)), r.err)
 	}
 }
@@ -126,7 +127,8 @@ func TestCommandsSayPolitelyWhatTheyCannotDo(t *testing.T) {
 		{1, foreign, "holds something else", []string{"import"}},
 		{1, foreign, "there is no store in the folder", []string{"check"}},
 		{1, file, "is not a folder", []string{"restore", backup}},
-		{1, missing, "there is nothing on disk with -store memory", []string{"backup", "-store", "memory", backup + "2"}},
+		{1, missing, "there is nothing on disk with -store memory",
+			[]string{"backup", "-store", "memory", backup + "2"}},
 		{2, open.store, "it needs the name of a folder", []string{"backup"}},
 		{2, open.store, "is one argument too many", []string{"topics", "x"}},
 		{2, open.store, "flag provided but not defined: -nonsense", []string{"check", "-nonsense"}},

@@ -40,8 +40,8 @@ func PlainMain(m *testing.M, folders ...string) {
 
 var unraced bool // set before any test runs
 
-// Main runs the tests of a package, then ends what they shared and removes those folders. Each package calls it from its
-// TestMain.
+// Main runs the tests of a package, then ends what they shared and removes those folders. Each package calls it from
+// its TestMain.
 func Main(m *testing.M, folders ...string) {
 	flag.Parse()
 	if !slices.ContainsFunc(os.Args, func(arg string) bool { return strings.HasPrefix(arg, "-test.parallel") }) {

@@ -69,8 +69,8 @@ var shared struct {
 	*Server
 }
 
-// Shared returns a server with the default settings and no demo, which all tests of the package share: each uses topics
-// of its own. Main ends it.
+// Shared returns a server with the default settings and no demo, which all tests of the package share, for those that
+// do not mind what others publish, nor what they did themselves when they ran before. Main ends it.
 func Shared(t testing.TB) *Server {
 	t.Helper()
 	shared.Lock()

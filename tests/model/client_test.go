@@ -139,7 +139,8 @@ func (c *client) note(m sse.Message) error {
 		err := json.Unmarshal([]byte(m.Data), &g)
 		since, err1 := stream.ParseID(g.Since)
 		oldest, err2 := stream.ParseID(g.Oldest)
-		c.journal = append(c.journal, entry{kind: "gap", fact: fact{id: id}, since: since, oldest: oldest, names: g.Topics})
+		c.journal = append(c.journal,
+			entry{kind: "gap", fact: fact{id: id}, since: since, oldest: oldest, names: g.Topics})
 		return errors.Join(err, err1, err2)
 	}
 	f := fact{id: id, data: m.Data}

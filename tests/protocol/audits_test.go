@@ -20,8 +20,12 @@ func TestAuditsFollowTheProtocol(t *testing.T) {
 	created := map[string]string{"Content-Type": "application/json"}
 	stream := map[string]string{"Content-Type": "text/event-stream; charset=utf-8", "Vary": "Accept"}
 	full := `"actor":"bob","action":"login","target":"<x>","details":{"a":["&"]}}`
-	const path, asJSON, own = "POST /api/v1/audits", " | Content-Type: application/json", " | Sec-Fetch-Site: same-origin"
-	const page = " | Host: localhost:1 | Origin: http://localhost:1"
+	const (
+		path   = "POST /api/v1/audits"
+		asJSON = " | Content-Type: application/json"
+		own    = " | Sec-Fetch-Site: same-origin"
+		page   = " | Host: localhost:1 | Origin: http://localhost:1"
+	)
 	tryAll(t, s, []exchange{
 		{path, `{"id": "1"}`, 201, created, `{"id":"1","created_at":"`},
 		{path + asForm, `{"id": "1"}`, 201, nil, `{"id":"1",`},

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"compress/gzip"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -57,15 +58,17 @@ func TestFilesAndPagesAreCompressedForClientsThatAcceptIt(t *testing.T) {
 		_, plain := get(t, s, "GET", path)
 		for accept, want := range encodings {
 			for _, method := range []string{"GET", "HEAD"} {
+				request := fmt.Sprintf("%s %s with %q", method, path, accept)
 				response, body := get(t, s, method, path, "Accept-Encoding: "+accept)
 				if got := response.Header.Get("Content-Encoding"); got != want || response.StatusCode != 200 {
-					t.Errorf("%s %s with %q: %d, encoding %q, want %q", method, path, accept, response.StatusCode, got, want)
+					t.Errorf("%s: %d, encoding %q, want %q", request, response.StatusCode, got, want)
 				}
-				if vary := strings.Join(response.Header.Values("Vary"), ", "); !strings.Contains(vary, "Accept-Encoding") {
-					t.Errorf("%s %s with %q varies by %q", method, path, accept, vary)
+				vary := strings.Join(response.Header.Values("Vary"), ", ")
+				if !strings.Contains(vary, "Accept-Encoding") {
+					t.Errorf("%s varies by %q", request, vary)
 				}
 				if method == "GET" && body != plain {
-					t.Errorf("GET %s with %q has another body", path, accept)
+					t.Errorf("%s has another body", request)
 				}
 			}
 		}
@@ -89,13 +92,15 @@ func TestAFileThatTheClientHasIsNotSentAgain(t *testing.T) {
 				want = http.StatusNotModified
 			}
 			for _, method := range []string{"GET", "HEAD"} {
+				request := fmt.Sprintf("%s with %s, for a client that has %s", method, accepted, kept)
 				response, body := get(t, s, method, sheet, "Accept-Encoding: "+accepted, "If-None-Match: "+tag)
 				if response.StatusCode != want || want == http.StatusNotModified && body != "" {
-					t.Errorf("%s with %s, for a client that has %s: %d, want %d", method, accepted, kept, response.StatusCode, want)
+					t.Errorf("%s: %d, want %d", request, response.StatusCode, want)
 				}
-				for name, want := range map[string]string{"ETag": own, "Vary": "Accept-Encoding", "Cache-Control": "no-cache"} {
+				headers := map[string]string{"ETag": own, "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
+				for name, want := range headers {
 					if got := response.Header.Get(name); got != want {
-						t.Errorf("%s with %s, for a client that has %s: %s is %q", method, accepted, kept, name, got)
+						t.Errorf("%s: %s is %q", request, name, got)
 					}
 				}
 			}
@@ -116,7 +121,7 @@ func TestARangeIsOfTheUncompressedFile(t *testing.T) {
 	rest, body := get(t, s, "GET", sheet, "Accept-Encoding: gzip", "Range: bytes=10-19",
 		"If-Range: "+short.Header.Get("ETag"))
 	if rest.StatusCode != http.StatusOK || body != whole {
-		t.Errorf("a part of the compressed file is answered %d, with %d bytes, want the whole", rest.StatusCode, len(body))
+		t.Errorf("a part of the compressed file: %d, %d bytes, want the whole", rest.StatusCode, len(body))
 	}
 }
 

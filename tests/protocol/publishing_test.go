@@ -82,9 +82,9 @@ func TestARequestIsNeverEchoedUnescaped(t *testing.T) {
 	const script = "%3Cscript%3Ealert(1)"
 	for _, accept := range []string{"*/*", "text/html"} {
 		for _, line := range []string{
-			"GET /events/" + script, "PUT /events/" + script, "GET /" + script, "POST /" + script, "GET /public/" + script,
-			"GET /events/a?since=" + script, "GET /events/a?last=" + script, "GET /events?topic=" + script,
-			"POST /events/a?type=%0A" + script,
+			"GET /events/" + script, "PUT /events/" + script, "GET /" + script, "POST /" + script,
+			"GET /public/" + script, "GET /events/a?since=" + script, "GET /events/a?last=" + script,
+			"GET /events?topic=" + script, "POST /events/a?type=%0A" + script,
 		} {
 			method, path, _ := strings.Cut(line, " ")
 			response, body := s.Do(method, path, "x", "Accept: "+accept)

@@ -168,7 +168,7 @@ func TestAListBeginsWhereItsReaderSays(t *testing.T) {
 
 func TestListsAndEnvelopesHaveTheExactText(t *testing.T) {
 	t.Parallel()
-	s := harness.Shared(t)
+	s := harness.Serve(t, "-demo=false")
 	const text = "one\r\ntwo\rthree\nfour\n\n\u2028<b>&\x00\t"
 	s.Publish("exact", text)
 	if data, _, _ := list(t, s, "/events/exact"); len(data) != 1 || data[0] != text {

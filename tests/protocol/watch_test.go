@@ -40,7 +40,7 @@ func TestTheWatchPageAnswersAsDocumented(t *testing.T) {
 
 func TestTheWatchPageShowsTheNewestEventsThatFit(t *testing.T) {
 	t.Parallel()
-	s := harness.Shared(t)
+	s := harness.Serve(t, "-demo=false")
 	s.Append("small", slices.Repeat([]string{"x"}, 300)...)
 	s.Append("large", slices.Repeat([]string{strings.Repeat("x", 60_000)}, 6)...)
 	s.Append("huge", strings.Repeat("x", 60_000))
