@@ -7,7 +7,9 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,8 +24,8 @@ var root = harness.Root()
 // module is the prefix of this module's own packages.
 const module = "iris-broadcast/internal/"
 
-// arrows are the packages of this module that each package may import. They point down only. The root package may import
-// them all, but for what notInBroker says; tests may import anything.
+// arrows are the packages of this module that each package may import. They point down only. The root package may
+// import any of them, within never; tests may import anything.
 var arrows = map[string][]string{
 	"stream":          {},
 	"stream/logtest":  {"stream"},
@@ -40,6 +42,12 @@ var arrows = map[string][]string{
 	"config":          {},
 	"commands":        {"stream", "pebble", "config"},
 }
+
+// stores are the packages that keep events.
+var stores = []string{"memory", "pebble"}
+
+// never are the packages that a file or folder must not import, however arrows changes.
+var never = map[string][]string{"broker.go": append(stores, "web"), "internal/web": stores}
 
 // blackBox are the packages of this module that tests below tests/ may import, beside each other: they test the built
 // program, by what it prints, answers and shows.
@@ -134,6 +142,80 @@ func TestArrowsPointDownOnly(t *testing.T) {
 	for dir := range arrows {
 		if !seen[dir] {
 			t.Errorf("package %s has a place in arrows and does not exist", dir)
+		}
+	}
+}
+
+func TestTheBrokerKnowsNoWebAndTheWebNoStore(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	goFiles(t, func(file string, parsed *ast.File, _ *token.FileSet) {
+		if strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		for _, place := range []string{file, path.Dir(file)} {
+			seen[place] = true
+			for _, forbidden := range never[place] {
+				if slices.Contains(imports(parsed), module+forbidden) {
+					t.Errorf("%s imports %s", file, forbidden)
+				}
+			}
+		}
+	})
+	for place := range never {
+		if !seen[place] {
+			t.Errorf("there is no %s", place)
+		}
+	}
+	for _, store := range stores {
+		if !seen["internal/"+store] {
+			t.Errorf("there is no store %s", store)
+		}
+	}
+}
+
+// words are the string literals in a file that could be names: neither paths of imports nor tags of fields.
+func words(file *ast.File) (found []string) {
+	ast.Inspect(file, func(node ast.Node) bool {
+		switch n := node.(type) {
+		case *ast.ImportSpec:
+			return false
+		case *ast.Field:
+			n.Tag = nil // the tree is this test's own
+		case *ast.BasicLit:
+			if text, err := strconv.Unquote(n.Value); err == nil && n.Kind == token.STRING && name.MatchString(text) {
+				found = append(found, text)
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// name is what metrics and their labels are called.
+var name = regexp.MustCompile("^[a-z][a-z0-9_]*$")
+
+func TestDeliveryNamesNoMetric(t *testing.T) {
+	t.Parallel()
+	var metrics []string
+	delivery := map[string][]string{}
+	goFiles(t, func(file string, parsed *ast.File, _ *token.FileSet) {
+		switch {
+		case strings.HasSuffix(file, "_test.go"):
+		case path.Dir(file) == "internal/metrics":
+			metrics = append(metrics, words(parsed)...)
+		case path.Dir(file) == "internal/delivery":
+			delivery[file] = words(parsed)
+		}
+	})
+	if !slices.Contains(metrics, "broadcast_gaps_total") || !slices.Contains(metrics, "stalled") || len(delivery) == 0 {
+		t.Fatalf("the metrics' names are %q", metrics)
+	}
+	for file, words := range delivery {
+		for _, word := range words {
+			if slices.Contains(metrics, word) {
+				t.Errorf("%s has %q, which internal/metrics names", file, word)
+			}
 		}
 	}
 }
