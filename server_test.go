@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"os/signal"
 	"runtime"
 	"slices"
@@ -131,6 +130,36 @@ func (s *site) post(topic, data string) (stream.ID, error) {
 		return stream.ID{}, &stream.Error{Code: stream.Internal, Detail: response.Status + " " + answer.Detail}
 	}
 	return stream.ParseID(answer.ID)
+}
+
+// list fetches a list and returns the events' data, next, and gap.
+func (s *site) list(path string) (data []string, next string, gap *struct {
+	Since, Oldest string
+	Topics        []string
+}) {
+	s.t.Helper()
+	request, _ := http.NewRequest(http.MethodGet, s.url+path, nil)
+	request.Header.Set("Accept", "application/json")
+	response, err := client0.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var answer struct {
+		Events []struct{ Data string }
+		Next   string
+		Gap    *struct {
+			Since, Oldest string
+			Topics        []string
+		}
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || answer.Events == nil {
+		s.t.Fatalf("%s: %v", path, err)
+	}
+	for _, e := range answer.Events {
+		data = append(data, e.Data)
+	}
+	return data, answer.Next, answer.Gap
 }
 
 // client0 is the tests' HTTP client. Each of its streams has a connection of its own.
@@ -258,7 +287,8 @@ func noLeak(t *testing.T, what func()) {
 	defer func() {
 		if t.Failed() {
 			stacks := make([]byte, 1<<20)
-			t.Logf("%d goroutines before, %d now:\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
+			stacks = stacks[:runtime.Stack(stacks, true)]
+			t.Logf("%d goroutines before, %d now:\n%s", before, runtime.NumGoroutine(), stacks)
 		}
 	}()
 	eventually(t, "the goroutine count is back where it was", func() bool { return runtime.NumGoroutine() <= before })
@@ -286,20 +316,4 @@ func (s *site) raw(request string) (net.Conn, *bufio.Reader) {
 		s.t.Fatal(err)
 	}
 	return conn, bufio.NewReader(conn)
-}
-
-// needs finds a program that a test drives, by the first of its names that is there. Where there is none the test is
-// skipped, but not in CI, which installs it.
-func needs(t *testing.T, install string, names ...string) string {
-	t.Helper()
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("no %s here: %s", names[0], install)
-	}
-	t.Skipf("no %s here: %s", names[0], install)
-	return ""
 }

@@ -1,17 +1,27 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
-// over is how the tests' clients reach the server: in the clear, where it takes connections over from the HTTP server, or as
-// BROADCAST_TEST_OVER says "handler", the same without that, "tls", or "h2". CI runs the broker's tests with each.
+// over is how the tests' clients reach the server: in the clear, where it takes connections over from the HTTP server;
+// or as BROADCAST_TEST_OVER says: "handler", the same without that, "tls", or "h2". CI runs the broker's tests with
+// each.
 var over = os.Getenv("BROADCAST_TEST_OVER")
 
 // shared is one certificate for all servers of the tests that are reached by TLS.
@@ -31,6 +41,31 @@ var shared = sync.OnceValues(func() (certFile, keyFile string) {
 	return certFile, keyFile
 })
 
+// newCertificate writes a self-signed certificate for localhost and its key, and returns their files and who trusts it.
+func newCertificate(dir string) (certFile, keyFile string, trust *x509.CertPool, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return "", "", nil, err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return "", "", nil, err
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return "", "", nil, err
+	}
+	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
+	trust = x509.NewCertPool()
+	trust.AppendCertsFromPEM(certPEM)
+	err = errors.Join(os.WriteFile(certFile, certPEM, 0o600), os.WriteFile(keyFile, keyPEM, 0o600))
+	return certFile, keyFile, trust, err
+}
+
 var removeShared = func() {} // when all tests are over
 
 // transported adds what the transport needs to a server's settings.
@@ -49,7 +84,9 @@ func (s *site) transport() {
 		s.url = strings.Replace(s.url, "http:", "https:", 1)
 	case "handler":
 		inner := s.server.Handler
-		s.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inner.ServeHTTP(unhijackable{w}, r) })
+		s.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			inner.ServeHTTP(unhijackable{w}, r)
+		})
 	}
 }
 

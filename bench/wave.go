@@ -17,7 +17,7 @@ var waveMetrics = []metric{
 
 // wave has a crowd stop reading for 2.5 s again and again: long enough for its sockets to fill, too short to be ended.
 func wave(ctx context.Context, t *trial) error {
-	const others, crowd, perSecond, bytes = 10, 30, 50, 8 << 10
+	const others, crowd, perSecond, bytes = 10, 30, 75, 8 << 10
 	b, err := t.bed(ctx, others, 1, bytes, publishers)
 	if err != nil {
 		return err

@@ -105,7 +105,9 @@ func (s *Store) oldest(a *stream.Account, n int, c *commit) ([]stamp, error) {
 func (s *Store) bound(c *commit) {
 	budget := portion + len(c.events)
 	for budget > 0 {
+		s.mu.Lock() // readers copy accounts, and this marks them
 		a, surplus := s.ledger.Crowded()
+		s.mu.Unlock()
 		if a == nil {
 			break
 		}

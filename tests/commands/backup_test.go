@@ -11,10 +11,13 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"iris-broadcast/tests/harness"
 )
 
 // crowd publishes to a server, and comments, until it is stopped, and notes what was acknowledged.
 type crowd struct {
+	t     *testing.T
 	s     *server
 	mu    sync.Mutex
 	acked []string // ids
@@ -23,8 +26,8 @@ type crowd struct {
 	all   sync.WaitGroup
 }
 
-func (s *server) crowd() *crowd {
-	c := &crowd{s: s, halt: make(chan struct{})}
+func (s *server) crowd(t *testing.T) *crowd {
+	c := &crowd{t: t, s: s, halt: make(chan struct{})}
 	for n := range 12 {
 		c.all.Go(func() { c.publish(n) })
 	}
@@ -44,7 +47,7 @@ func (c *crowd) publish(n int) {
 		}
 		id, err := c.s.post(path, kind, body)
 		if err != nil {
-			c.s.t.Error(err)
+			c.t.Error(err)
 			return
 		}
 		if c.count.Add(1); n > 0 {
@@ -70,16 +73,17 @@ func TestABackupUnderLoadIsTheStateOfOneMoment(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := serve(t, filepath.Join(dir, "store"))
-	c := s.crowd()
+	c := s.crowd(t)
 	began := time.Now()
-	eventually(t, "some are acknowledged", func() bool { return c.count.Load() > 3000 })
+	harness.Eventually(t, "some are acknowledged", func() bool { return c.count.Load() > 3000 })
 	before := c.ids()
 	rate := float64(c.count.Load()) / time.Since(began).Seconds()
 	said := do(t, s.store, "backup", filepath.Join(dir, "copy"))
 	during := c.count.Load()
-	eventually(t, "more are acknowledged", func() bool { return c.count.Load() > during+100 })
+	harness.Eventually(t, "more are acknowledged", func() bool { return c.count.Load() > during+100 })
 	c.stop()
-	match := regexp.MustCompile(`^Backed up ([\d,]+) events of \d+ topics up to (\d+-\d+) \(.*\) to `).FindStringSubmatch(said)
+	summary := regexp.MustCompile(`^Backed up ([\d,]+) events of \d+ topics up to (\d+-\d+) \(.*\) to `)
+	match := summary.FindStringSubmatch(said)
 	if match == nil {
 		t.Fatalf("it said %q", said)
 	}
@@ -115,13 +119,14 @@ func TestABackupUnderLoadIsTheStateOfOneMoment(t *testing.T) {
 		}
 	}
 	restored := serve(t, elsewhere)
-	if board := restored.get("/api/v1/comments?limit=1"); board["total"] != float64(comments) || comments == 0 {
+	board := restored.API("GET", "/api/v1/comments?limit=1", "")
+	if board["total"] != float64(comments) || comments == 0 {
 		t.Errorf("the board has %v comments, and there are %d events of them", board["total"], comments)
 	}
-	if list := restored.get("/events/news/1?since=" + later); list["gap"] == nil {
+	if list := restored.API("GET", "/events/news/1?since="+later, ""); list["gap"] == nil {
 		t.Errorf("a client that had gone on to %s is told of no gap: %v", later, list)
 	}
-	if list := restored.get("/events/news/1?since=" + head.String()); list["gap"] != nil {
+	if list := restored.API("GET", "/events/news/1?since="+head.String(), ""); list["gap"] != nil {
 		t.Errorf("a client at the moment itself is told of a gap: %v", list)
 	}
 }
@@ -133,26 +138,27 @@ func TestAServerKeepsNothingOfWhatReadersHadOfIt(t *testing.T) {
 		found, _ := filepath.Glob(filepath.Join(s.store, "moment-*"))
 		return len(found)
 	}
-	export := command(s.store, "export")
+	export := command(t, s.store, "export")
 	out, _ := export.StdoutPipe()
 	if err := export.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "there is a moment", func() bool { return moments() == 1 })
+	harness.Eventually(t, "there is a moment", func() bool { return moments() == 1 })
 	out.Read(make([]byte, 1)) // and it waits for more to be read
 	_ = export.Process.Kill()
 	_ = export.Wait()
-	eventually(t, "the moment is gone", func() bool { return moments() == 0 })
-	if err := os.Mkdir(filepath.Join(s.store, "moment-x"), 0o700); err != nil { // as if the server were killed meanwhile
+	harness.Eventually(t, "the moment is gone", func() bool { return moments() == 0 })
+	// as if the server were killed meanwhile
+	if err := os.Mkdir(filepath.Join(s.store, "moment-x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s.kill()
+	s.Kill()
 	s = serve(t, s.store)
 	if moments() != 0 {
 		t.Error("a moment outlives the server")
 	}
 	do(t, s.store, "topics")
-	eventually(t, "that of topics is gone", func() bool { return moments() == 0 })
+	harness.Eventually(t, "that of topics is gone", func() bool { return moments() == 0 })
 }
 
 func TestTheSocketIsTheOwnersAndWorksAtTheEndOfLongPaths(t *testing.T) {
@@ -167,19 +173,19 @@ func TestTheSocketIsTheOwnersAndWorksAtTheEndOfLongPaths(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 || info.Mode()&os.ModeSocket == 0 {
 		t.Errorf("%v, %v", info, err)
 	}
-	s.publish("news", "x")
+	s.Publish("news", "x")
 	said := do(t, deep, "topics", "-json")
 	if !strings.HasPrefix(said, `{"topic":"news","events":1,"bytes":133,"newest":"`) {
 		t.Errorf("topics: %s", said)
 	}
-	s.kill()
+	s.Kill()
 	if _, err := os.Stat(socket); err != nil {
 		t.Fatalf("the socket of a server that was killed: %v", err)
 	}
 	do(t, deep, "topics")
 	s = serve(t, deep)
 	do(t, deep, "topics")
-	s.stop()
+	s.Stop()
 	if _, err := os.Stat(socket); !os.IsNotExist(err) {
 		t.Errorf("the socket of a server that has ended: %v", err)
 	}
@@ -188,20 +194,20 @@ func TestTheSocketIsTheOwnersAndWorksAtTheEndOfLongPaths(t *testing.T) {
 func TestAServerEndsWhileSomebodyReads(t *testing.T) {
 	t.Parallel()
 	s := serve(t, store(t, 20000, "some"))
-	export := command(s.store, "export")
+	export := command(t, s.store, "export")
 	out, _ := export.StdoutPipe()
 	if err := export.Start(); err != nil {
 		t.Fatal(err)
 	}
 	out.Read(make([]byte, 1))
 	began := time.Now()
-	s.stop()
+	s.Stop()
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("the stop took %v", took)
 	}
 	out.Close()
 	_ = export.Wait()
-	if answer, err := http.Get(s.url + "/healthz"); err == nil {
+	if answer, err := http.Get(s.URL + "/healthz"); err == nil {
 		answer.Body.Close()
 		t.Error("the server is still there")
 	}

@@ -7,12 +7,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"iris-broadcast/tests/harness"
 )
 
 // victim runs a command that is killed at some moment of its work, and says whether it was.
 func victim(t *testing.T, within time.Duration, stdin, store string, args ...string) (killed bool) {
 	t.Helper()
-	c := command(store, args...)
+	c := command(t, store, args...)
 	c.Stdin = strings.NewReader(stdin)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
@@ -37,7 +39,7 @@ func holds(t *testing.T, store string) string {
 		do(t, store, "check")
 	}
 	s := serve(t, store)
-	defer s.kill()
+	defer s.Kill()
 	return do(t, store, "topics", "-json")
 }
 
@@ -117,11 +119,11 @@ func TestACompactionThatIsKilledLosesNothing(t *testing.T) {
 	t.Parallel()
 	dir := store(t, size, "some")
 	s := serve(t, dir, "-keep-events", "1000")
-	s.publish("some/0", "makes the old ones go")
-	eventually(t, "the old ones are gone", func() bool {
+	s.Publish("some/0", "makes the old ones go")
+	harness.Eventually(t, "the old ones are gone", func() bool {
 		return strings.Count(do(t, dir, "topics", "-json"), `"events":1000,`) == 7
 	})
-	s.stop()
+	s.Stop()
 	want := do(t, dir, "topics", "-json")
 	original, took, kills := dir, 2*time.Second, 0
 	for n := range rounds() + 1 {
@@ -184,7 +186,7 @@ func TestACheckThatIsKilledHasChangedNothing(t *testing.T) {
 	want := do(t, s.store, "topics", "-json")
 	for range rounds() {
 		victim(t, took, "", s.store, "check")
-		s.publish("news", "goes on")
+		s.Publish("news", "goes on")
 	}
 	do(t, s.store, "check")
 	if got := do(t, s.store, "topics", "-json"); !strings.HasSuffix(got, want) {

@@ -2,7 +2,6 @@
 package commands
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -13,19 +12,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"iris-broadcast/internal/stream"
 	"iris-broadcast/tests/harness"
 )
-
-// wait is how long a test waits for what must come.
-const wait = 30 * time.Second
-
-// program is the built program.
-var program string
 
 func TestMain(m *testing.M) {
 	if runtime.GOOS == "windows" {
@@ -36,16 +28,8 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	program = filepath.Join(dir, "iris-broadcast")
-	build := exec.Command("go", "build", "-o", program, "iris-broadcast")
-	if said, err := build.CombinedOutput(); err != nil {
-		fmt.Printf("the program cannot be built: %v\n%s", err, said)
-		os.Exit(1)
-	}
 	os.Setenv("TMPDIR", dir)
-	code := m.Run()
-	os.RemoveAll(dir)
-	os.Exit(code)
+	harness.PlainMain(m, dir)
 }
 
 // rounds is how often something is killed.
@@ -56,18 +40,11 @@ func rounds() int {
 	return 10
 }
 
-// consult has go test know of the sources, so that no result is taken from before a change.
-var consult = sync.OnceFunc(func() {
-	if err := harness.Consult(harness.Root()); err != nil {
-		panic(err)
-	}
-})
-
 // command is the program with these arguments, on the store of a folder.
-func command(store string, args ...string) *exec.Cmd {
-	consult()
-	c := exec.Command(program, args...)
-	c.Env = append(os.Environ(), "BROADCAST_STORE=pebble:"+store)
+func command(t *testing.T, store string, args ...string) *exec.Cmd {
+	t.Helper()
+	c := harness.Command(t, args...)
+	c.Env = append(c.Env, "BROADCAST_STORE=pebble:"+store)
 	return c
 }
 
@@ -80,7 +57,7 @@ type result struct {
 func run(t *testing.T, stdin io.Reader, store string, args ...string) result {
 	t.Helper()
 	var out, said bytes.Buffer
-	c := command(store, args...)
+	c := command(t, store, args...)
 	c.Stdin, c.Stdout, c.Stderr = stdin, &out, &said
 	if err := c.Run(); c.ProcessState == nil {
 		t.Fatal(err)
@@ -109,58 +86,19 @@ func refused(t *testing.T, stdin io.Reader, code int, words, store string, args 
 
 // server is the program as it serves a store.
 type server struct {
-	t     *testing.T
-	url   string
+	*harness.Server
 	store string
-	cmd   *exec.Cmd
-	said  bytes.Buffer
 }
 
 func serve(t *testing.T, store string, args ...string) *server {
 	t.Helper()
-	s := &server{t: t, store: store}
-	s.cmd = command(store, append([]string{"-addr", "127.0.0.1:0", "-demo=false", "-keep-events", "10000000"}, args...)...)
-	s.cmd.Stderr = &s.said
-	out, err := s.cmd.StdoutPipe()
-	if err == nil {
-		err = s.cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, _ := bufio.NewReader(out).ReadString('\n')
-	_, url, found := strings.Cut(strings.TrimSpace(line), " live at ")
-	if !found {
-		_ = s.cmd.Wait()
-		t.Fatalf("the server says %q and %s", line, s.said.String())
-	}
-	s.url = url
-	t.Cleanup(s.kill)
-	return s
+	args = append([]string{"-demo=false", "-keep-events", "10000000", "-store", "pebble:" + store}, args...)
+	return &server{harness.Serve(t, args...), store}
 }
-
-// kill ends the server as a crash would.
-func (s *server) kill() {
-	if s.cmd.ProcessState == nil {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
-	}
-}
-
-// stop ends the server.
-func (s *server) stop() {
-	s.t.Helper()
-	_ = s.cmd.Process.Signal(os.Interrupt)
-	if err := s.cmd.Wait(); err != nil {
-		s.t.Errorf("the server ended with %v: %s", err, s.said.String())
-	}
-}
-
-var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: wait}
 
 // post posts, and gives the id in the answer.
 func (s *server) post(path, contentType, body string) (id string, err error) {
-	answer, err := client.Post(s.url+path, contentType, strings.NewReader(body))
+	answer, err := harness.Client.Post(s.URL+path, contentType, strings.NewReader(body))
 	if err != nil {
 		return "", err
 	}
@@ -170,31 +108,6 @@ func (s *server) post(path, contentType, body string) (id string, err error) {
 		return "", fmt.Errorf("%s, %v", answer.Status, err)
 	}
 	return got.ID, nil
-}
-
-func (s *server) publish(topic, data string) string {
-	s.t.Helper()
-	id, err := s.post("/events/"+topic, "text/plain", data)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return id
-}
-
-// get is the JSON at a path.
-func (s *server) get(path string) (value map[string]any) {
-	s.t.Helper()
-	request, _ := http.NewRequest(http.MethodGet, s.url+path, nil)
-	request.Header.Set("Accept", "application/json")
-	answer, err := client.Do(request)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	if err := json.NewDecoder(answer.Body).Decode(&value); err != nil || answer.StatusCode != http.StatusOK {
-		s.t.Fatalf("%s: %s, %v", path, answer.Status, err)
-	}
-	return value
 }
 
 // event is a line of an export.
@@ -220,21 +133,6 @@ func id(t *testing.T, text string) stream.ID {
 		t.Fatal(err)
 	}
 	return id
-}
-
-// eventually waits until what holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.After(wait)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not within %v: %s", wait, what)
-		}
-	}
 }
 
 // made makes lines of n events, of some topics, for an import.

@@ -11,8 +11,8 @@ func TestWhatIsExportedIsImportedAsItWas(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := serve(t, filepath.Join(dir, "one"))
-	first := s.publish("news", "a \"quoted\" line\nand <another> é \u2028")
-	s.publish("sensors/kitchen", "21")
+	first := s.Publish("news", "a \"quoted\" line\nand <another> é \u2028")
+	s.Publish("sensors/kitchen", "21")
 	if _, err := s.post("/events/sensors/bath?type=warm", "text/plain", "22"); err != nil {
 		t.Fatal(err)
 	}
@@ -24,13 +24,13 @@ func TestWhatIsExportedIsImportedAsItWas(t *testing.T) {
 	if len(below) != 2 || below[0].Data != "21" || below[1].Type != "warm" {
 		t.Errorf("of sensors there are %v", below)
 	}
-	s.stop()
+	s.Stop()
 	if again := do(t, s.store, "export", "-since", "1h"); again != all {
 		t.Errorf("without the server there is %s, want %s", again, all)
 	}
 	two := filepath.Join(dir, "two")
 	empty := serve(t, two) // an empty store is as good as none
-	empty.stop()
+	empty.Stop()
 	r := run(t, strings.NewReader(all), two, "import")
 	if r.code != 0 || !strings.HasPrefix(r.out, "Imported 3 events of 3 topics up to ") {
 		t.Fatalf("import: %+v", r)
@@ -39,14 +39,14 @@ func TestWhatIsExportedIsImportedAsItWas(t *testing.T) {
 		t.Errorf("there is %s, want %s", again, all)
 	}
 	s = serve(t, two)
-	if list := s.get("/events/news?since=" + first); list["gap"] == nil {
+	if list := s.API("GET", "/events/news?since="+first, ""); list["gap"] == nil {
 		t.Errorf("a position of before is proved: %v", list)
 	}
-	next := s.publish("news", "goes on")
+	next := s.Publish("news", "goes on")
 	if !id(t, below[1].ID).Less(id(t, next)) {
 		t.Errorf("%s follows %s", next, below[1].ID)
 	}
-	if list := s.get("/events/news?since=" + next); list["gap"] != nil {
+	if list := s.API("GET", "/events/news?since="+next, ""); list["gap"] != nil {
 		t.Errorf("a position of now is not proved: %v", list)
 	}
 	left, _ := filepath.Glob(two + "?*")
@@ -85,7 +85,8 @@ func TestAnExportSaysThatSomethingIsMissing(t *testing.T) {
 	t.Parallel()
 	dir := store(t, 100, "some")
 	r := run(t, nil, dir, "export", "-since", "1000-1")
-	if r.code != 1 || len(parse(t, r.out)) != 100 || !strings.Contains(r.err, "some events after 1000-1 are missing") {
+	said := strings.Contains(r.err, "some events after 1000-1 are missing")
+	if r.code != 1 || len(parse(t, r.out)) != 100 || !said {
 		t.Errorf("%d, %d lines, %s", r.code, len(parse(t, r.out)), r.err)
 	}
 }
@@ -94,7 +95,7 @@ func TestCommandsSayPolitelyWhatTheyCannotDo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	open := serve(t, filepath.Join(dir, "open"))
-	open.publish("news", "x")
+	open.Publish("news", "x")
 	backup := filepath.Join(dir, "copy")
 	do(t, open.store, "backup", backup)
 	foreign, file := filepath.Join(dir, "foreign"), filepath.Join(dir, "file")
@@ -126,7 +127,8 @@ func TestCommandsSayPolitelyWhatTheyCannotDo(t *testing.T) {
 		{1, foreign, "holds something other", []string{"import"}},
 		{1, foreign, "there is no store in the folder", []string{"check"}},
 		{1, file, "is not a folder", []string{"restore", backup}},
-		{1, missing, "-store memory keeps nothing on disk", []string{"backup", "-store", "memory", backup + "2"}},
+		{1, missing, "-store memory keeps nothing on disk",
+			[]string{"backup", "-store", "memory", backup + "2"}},
 		{2, open.store, "the name of a folder is missing", []string{"backup"}},
 		{2, open.store, "unexpected argument", []string{"topics", "x"}},
 		{2, open.store, "flag provided but not defined: -nonsense", []string{"check", "-nonsense"}},

@@ -18,18 +18,7 @@ import (
 // Do sends a request with these headers, given as Name: value, and returns the answer with its body.
 func (s *Server) Do(method, path, body string, headers ...string) (*http.Response, string) {
 	s.t.Helper()
-	request, err := http.NewRequestWithContext(s.t.Context(), method, s.URL+path, strings.NewReader(body))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for _, header := range headers {
-		name, value, _ := strings.Cut(header, ": ")
-		request.Header.Set(name, value)
-	}
-	response, err := Client.Transport.RoundTrip(request)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	response := s.Ask(method, path, body, headers...)
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
@@ -38,14 +27,42 @@ func (s *Server) Do(method, path, body string, headers ...string) (*http.Respons
 	return response, string(text)
 }
 
-// API sends a request and decodes the JSON object that comes back; the test fails unless the status is one of success.
-func (s *Server) API(method, path, body string) (fields map[string]any) {
+// Ask is Do for an answer that may have no end: the caller reads the body and closes it. It follows no redirect.
+func (s *Server) Ask(method, path, body string, headers ...string) *http.Response {
 	s.t.Helper()
-	response, text := s.Do(method, path, body, "Accept: application/json")
-	if response.StatusCode >= 300 {
-		s.t.Fatalf("%s %s: %s %s", method, path, response.Status, text)
+	request, err := http.NewRequestWithContext(s.t.Context(), method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
 	}
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		if request.Header.Add(name, value); name == "Host" {
+			request.Host = value
+		}
+	}
+	response, err := s.client.Transport.RoundTrip(request)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return response
+}
+
+// JSON sends a request and decodes the JSON object that comes back, if it is one.
+func (s *Server) JSON(method, path, body string, headers ...string) (*http.Response, map[string]any) {
+	s.t.Helper()
+	response, text := s.Do(method, path, body, append(headers, "Accept: application/json")...)
+	var fields map[string]any
 	json.Unmarshal([]byte(text), &fields) // an answer without content has none
+	return response, fields
+}
+
+// API sends a request and decodes the JSON object that comes back; the test fails unless the status is one of success.
+func (s *Server) API(method, path, body string) map[string]any {
+	s.t.Helper()
+	response, fields := s.JSON(method, path, body)
+	if response.StatusCode >= 300 {
+		s.t.Fatalf("%s %s: %s %v", method, path, response.Status, fields)
+	}
 	return fields
 }
 
@@ -104,7 +121,7 @@ func (s *Server) Open(path, lastEventID string) (*Reader, error) {
 	if lastEventID != "" {
 		request.Header.Set("Last-Event-ID", lastEventID)
 	}
-	response, err := Client.Do(request)
+	response, err := s.client.Do(request)
 	if err != nil {
 		return nil, err
 	}
@@ -118,13 +135,23 @@ func (s *Server) Open(path, lastEventID string) (*Reader, error) {
 // Want fails the test unless the next messages have these data, and no type.
 func (r *Reader) Want(data ...string) {
 	r.t.Helper()
-	timer := time.AfterFunc(Patience, r.Leave)
-	defer timer.Stop()
 	for _, d := range data {
-		if m, err := r.Next(); err != nil || m.Data != d || m.Type != "" {
-			r.t.Fatalf("got %q %q, %v, want %q", m.Type, m.Data, err, d)
+		if m := r.Must(); m.Data != d || m.Type != "" {
+			r.t.Fatalf("got %q %q, want %q", m.Type, m.Data, d)
 		}
 	}
+}
+
+// Must is the next message; the test fails if none comes.
+func (r *Reader) Must() sse.Message {
+	r.t.Helper()
+	timer := time.AfterFunc(Patience, r.Leave)
+	defer timer.Stop()
+	m, err := r.Next()
+	if err != nil {
+		r.t.Fatalf("no message: %v", err)
+	}
+	return m
 }
 
 // Raw sends a request as it stands over a connection of its own.

@@ -31,15 +31,30 @@ func CalmMain(m *testing.M) {
 
 var calm bool // set before any test runs
 
-// Main runs the tests of a package, then ends what they shared. Each package calls it from its TestMain.
-func Main(m *testing.M) {
+// PlainMain is Main for tests that keep the program busy: it is built without the race detector, which would take
+// several times as long.
+func PlainMain(m *testing.M, folders ...string) {
+	unraced = true
+	Main(m, folders...)
+}
+
+var unraced bool // set before any test runs
+
+// Main runs the tests of a package, then ends what they shared and removes those folders. Each package calls it from
+// its TestMain.
+func Main(m *testing.M, folders ...string) {
 	flag.Parse()
 	if !slices.ContainsFunc(os.Args, func(arg string) bool { return strings.HasPrefix(arg, "-test.parallel") }) {
 		flag.Set("test.parallel", "6") // they wait for timers and for the browser far more than they compute
 	}
 	code := m.Run()
+	if !endShared() {
+		code = 1
+	}
 	closeBrowser()
-	os.RemoveAll(scratch())
+	for _, dir := range append(folders, scratch()) {
+		os.RemoveAll(dir)
+	}
 	os.Exit(code)
 }
 
@@ -92,15 +107,17 @@ var program = sync.OnceValues(func() (path string, err error) {
 		return "", err
 	}
 	defer unlock()
+	args := []string{"build", "-buildvcs=false"}
 	path = filepath.Join(dir, "iris-broadcast")
+	if unraced {
+		path += "-plain"
+	} else if raceDetector() {
+		args = append(args, "-race")
+	}
 	if runtime.GOOS == "windows" {
 		path += ".exe"
 	}
-	args := []string{"build", "-buildvcs=false", "-o", path}
-	if raceDetector() {
-		args = append(args, "-race")
-	}
-	build := exec.Command("go", append(args, ".")...)
+	build := exec.Command("go", append(args, "-o", path, ".")...)
 	build.Dir = Root()
 	if said, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the program: %w\n%s", err, said)

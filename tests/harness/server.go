@@ -25,6 +25,7 @@ type Server struct {
 	Process *os.Process
 
 	t      testing.TB
+	client *http.Client // Client, or one that trusts the server's certificate
 	said   transcript
 	exited chan struct{} // closed when the process has ended
 	state  *os.ProcessState
@@ -53,14 +54,53 @@ func (s *transcript) String() string {
 func Serve(t testing.TB, args ...string) *Server {
 	t.Helper()
 	s, err := start(t, args...)
+	if s.Process != nil {
+		t.Cleanup(s.end)
+	}
 	if err != nil {
 		t.Fatalf("the server does not start: %v\n%s", err, s.Stderr())
 	}
 	return s
 }
 
+// shared is the one server of Shared, if any test has asked for it.
+var shared struct {
+	sync.Mutex
+	*Server
+}
+
+// Shared returns a server with the default settings and no demo, which all tests of the package share, for those that
+// do not mind what others publish, nor what they did themselves when they ran before. Main ends it.
+func Shared(t testing.TB) *Server {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.Server == nil {
+		s, err := start(t, "-demo=false")
+		if err != nil {
+			t.Fatalf("the server does not start: %v\n%s", err, s.Stderr())
+		}
+		shared.Server = s
+	}
+	return &Server{URL: shared.URL, Lines: shared.Lines, t: t, client: Client}
+}
+
+// endShared ends the shared server, and reports whether all was well with it.
+func endShared() bool {
+	s := shared.Server
+	if s == nil {
+		return true
+	}
+	s.Process.Kill()
+	<-s.exited
+	if s.faulty() {
+		fmt.Printf("the shared server said:\n%s", s.Stderr())
+	}
+	return !s.faulty()
+}
+
 func start(t testing.TB, args ...string) (*Server, error) {
-	s := &Server{t: t, exited: make(chan struct{})}
+	s := &Server{t: t, client: Client, exited: make(chan struct{})}
 	command := Command(t, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
 	command.Stderr = &s.said
 	stdout, err := command.StdoutPipe()
@@ -71,7 +111,6 @@ func start(t testing.TB, args ...string) (*Server, error) {
 		return s, err
 	}
 	s.Process = command.Process
-	t.Cleanup(s.end)
 	printed := bufio.NewScanner(stdout)
 	for len(s.Lines) < 2 && printed.Scan() {
 		s.Lines = append(s.Lines, printed.Text())
@@ -107,9 +146,15 @@ func Command(t testing.TB, args ...string) *exec.Cmd {
 // end kills the process, if it still runs, and fails the test if the race detector has found anything.
 func (s *Server) end() {
 	s.Kill()
-	if said := s.Stderr(); strings.Contains(said, "DATA RACE") || strings.Contains(said, "panic") {
-		s.t.Errorf("the server said:\n%s", said)
+	if s.faulty() {
+		s.t.Errorf("the server said:\n%s", s.Stderr())
 	}
+}
+
+// faulty reports whether the race detector or a panic has spoken.
+func (s *Server) faulty() bool {
+	said := s.Stderr()
+	return strings.Contains(said, "DATA RACE") || strings.Contains(said, "panic")
 }
 
 // Stderr is what the process has said on standard error; all of it once the process has ended.
@@ -159,7 +204,7 @@ func (s *Server) Exited() bool {
 }
 
 // At is the server as who reaches it by another address sees it.
-func (s *Server) At(url string) *Server { return &Server{URL: url, t: s.t} }
+func (s *Server) At(url string) *Server { return &Server{URL: url, t: s.t, client: s.client} }
 
 // Host is the server's host and port.
 func (s *Server) Host() string { return s.URL[strings.Index(s.URL, "://")+3:] }

@@ -59,7 +59,7 @@ func (c *client) visit(ctx context.Context, s *server, bytes int) error {
 	case c.lastID != "":
 		request.Header.Set("Last-Event-ID", c.lastID)
 	}
-	if request.URL, err = url.Parse(s.url + "/events?" + query.Encode()); err != nil {
+	if request.URL, err = url.Parse(s.URL + "/events?" + query.Encode()); err != nil {
 		return err
 	}
 	request.Header.Set("Accept", "text/event-stream")
@@ -139,7 +139,8 @@ func (c *client) note(m sse.Message) error {
 		err := json.Unmarshal([]byte(m.Data), &g)
 		since, err1 := stream.ParseID(g.Since)
 		oldest, err2 := stream.ParseID(g.Oldest)
-		c.journal = append(c.journal, entry{kind: "gap", fact: fact{id: id}, since: since, oldest: oldest, names: g.Topics})
+		c.journal = append(c.journal,
+			entry{kind: "gap", fact: fact{id: id}, since: since, oldest: oldest, names: g.Topics})
 		return errors.Join(err, err1, err2)
 	}
 	f := fact{id: id, data: m.Data}

@@ -1,5 +1,6 @@
-// Package model holds the server against a model of it: a log that is known event by event, and clients that are cut off and
-// come back. Whatever a client reads, it gets once, in order, or is told that it may be missing; and it is told of nothing else.
+// Package model compares the server with a model of it: a log that is known event by event, and clients that are cut
+// off and come back. A client gets each event that it reads once and in order, or a gap that covers it, and no other
+// gap.
 package model
 
 import (
@@ -18,12 +19,14 @@ import (
 	"testing"
 
 	"iris-broadcast/internal/stream"
+	"iris-broadcast/tests/harness"
 )
 
 // What the clients read, and what is published.
 var (
-	selections = [][]string{{"a"}, {"b", "c/*"}, {"*"}, {"c/1", "a", "d/*"}, {"c/1", "c/*"}, {"quiet", "b", "d/x/*"}, {"never", "a"}}
-	topics     = []string{"a", "a", "a", "b", "c/1", "c/1", "c/2", "d/x/y", "d/z"}
+	selections = [][]string{
+		{"a"}, {"b", "c/*"}, {"*"}, {"c/1", "a", "d/*"}, {"c/1", "c/*"}, {"quiet", "b", "d/x/*"}, {"never", "a"}}
+	topics = []string{"a", "a", "a", "b", "c/1", "c/1", "c/2", "d/x/y", "d/z"}
 )
 
 const rounds, publishers, each, visits = 5, 4, 25, 6
@@ -62,7 +65,8 @@ func newWorld(t *testing.T, disk bool, seed uint64) *world {
 	w.args = append(w.args, "-keep-events", strconv.Itoa(keep))
 	w.tr = newTruth(keep, bytes)
 	for i, names := range selections {
-		c := &client{name: fmt.Sprintf("client %d of %q", i, names), names: names, envelope: w.rng.IntN(2) == 0, all: w.rng.IntN(2) == 0,
+		c := &client{name: fmt.Sprintf("client %d of %q", i, names), names: names,
+			envelope: w.rng.IntN(2) == 0, all: w.rng.IntN(2) == 0,
 			rng: rand.New(rand.NewPCG(seed, uint64(i)+2)), ends: map[string]bool{}}
 		w.clients = append(w.clients, c)
 	}
@@ -91,7 +95,8 @@ func (w *world) round(s *server) {
 		w.next += each
 		crowd.Go(func() {
 			for n := range each {
-				if !w.publish(s, topics[rng.IntN(len(topics))], fmt.Sprint(first+n, " ", strings.Repeat("x", rng.IntN(w.size)))) {
+				topic, size := topics[rng.IntN(len(topics))], rng.IntN(w.size)
+				if !w.publish(s, topic, fmt.Sprint(first+n, " ", strings.Repeat("x", size))) {
 					return
 				}
 				if w.tr.count() >= stopAt {
@@ -123,7 +128,7 @@ func (c *client) failed(err error) bool {
 // publish says whether the server took an event.
 func (w *world) publish(s *server, topic, text string) bool {
 	data := topic + " " + text
-	response, err := s.clients[0].Post(s.url+"/events/"+topic, "text/plain", strings.NewReader(data))
+	response, err := s.clients[0].Post(s.URL+"/events/"+topic, "text/plain", strings.NewReader(data))
 	if err != nil {
 		w.tr.doubt(topic, data)
 		return false
@@ -198,7 +203,8 @@ func (w *world) begin(back bool) *server {
 // list is all that the server has, and where its list ends.
 func (w *world) list(s *server) (listed []fact, head stream.ID) {
 	for since, more := "all", true; more; {
-		request, err := http.NewRequest(http.MethodGet, s.url+"/events?topic=*&limit="+strconv.Itoa(1+w.rng.IntN(99))+"&since="+since, nil)
+		path := fmt.Sprint("/events?topic=*&limit=", 1+w.rng.IntN(99), "&since=", since)
+		request, err := http.NewRequest(http.MethodGet, s.URL+path, nil)
 		w.must(err)
 		request.Header.Set("Accept", "application/json")
 		response, err := s.clients[0].Do(request)
@@ -234,7 +240,7 @@ func (w *world) finish(s *server) {
 	var crowd sync.WaitGroup
 	for _, c := range w.clients {
 		crowd.Go(func() {
-			ctx, cancel := context.WithTimeout(w.t.Context(), wait)
+			ctx, cancel := context.WithTimeout(w.t.Context(), harness.Patience)
 			defer cancel()
 			for !c.has(last) {
 				if err := c.visit(ctx, s, 1<<20); err != nil {
@@ -250,7 +256,8 @@ func (w *world) finish(s *server) {
 	w.tr.settle()
 }
 
-// has says whether the client has the last event of each topic that it reads. One that has no position yet comes too late.
+// has reports whether the client has the last event of each topic that it reads. One that has no position yet comes too
+// late.
 func (c *client) has(last map[string]bool) bool {
 	if c.lastID == "" {
 		c.all = true

@@ -113,8 +113,8 @@ func (r *replay) gap(e entry) {
 	r.position, r.oldest, r.owed = e.id, e.oldest, false
 }
 
-// justified says whether something that a name takes has been removed after a position, or may have been: of a topic that was
-// forgotten. The client may have got it all the same, from the server's memory.
+// justified reports whether something that a name matches has been removed after a position, or may have been, with a
+// topic that was forgotten. The client may have received it all the same, from the server's memory.
 func (r *replay) justified(name string, since stream.ID) bool {
 	bounded := r.truth.keepBytes < 1<<30 // then topics may be forgotten
 	return slices.ContainsFunc(r.truth.inOrder, func(f fact) bool {

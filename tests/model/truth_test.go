@@ -20,8 +20,8 @@ type fact struct {
 // size is about what the event takes of -keep-bytes.
 func (f fact) size() int64 { return int64(len(f.topic)+len(f.data)) + 128 }
 
-// truth is what the log must hold, or have removed, in one span of its life. It begins anew where the log does, and goes on
-// from a copy where that is put in the log's place.
+// truth is what the log must hold, or have removed, in one span of its life. It begins anew where the log does, and
+// continues from a copy where that is put in the log's place.
 type truth struct {
 	keepEvents int
 	keepBytes  int64
@@ -114,7 +114,7 @@ func (tr *truth) check(listed []fact) (errs []error) {
 	gone := tr.removed()
 	for _, f := range tr.inOrder {
 		if !gone[f.data] && !there[f.data] {
-			errs = append(errs, fmt.Errorf("%.20q with the id %v was acknowledged, and is not in the list", f.data, f.id))
+			errs = append(errs, fmt.Errorf("%.20q was acknowledged as %v, and is not in the list", f.data, f.id))
 		}
 	}
 	clear(tr.unsure)

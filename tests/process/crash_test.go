@@ -2,6 +2,7 @@ package process
 
 import (
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -105,4 +106,22 @@ func TestWhatWasAcknowledgedSurvivesKill9(t *testing.T) {
 		}
 	}
 	t.Logf("%d acknowledged, %d read", len(b.acked), len(b.read))
+}
+
+func TestARestartContinuesWithoutAGap(t *testing.T) {
+	t.Parallel()
+	unixOnly(t)
+	store := "pebble:" + filepath.Join(t.TempDir(), "data")
+	first := harness.Serve(t, "-demo=false", "-store", store)
+	last := first.Publish("news", "one")
+	first.Publish("news", "two")
+	first.API(http.MethodPost, "/api/v1/comments", `{"content":"kept"}`)
+	first.Stop()
+	second := harness.Serve(t, "-demo=false", "-store", store)
+	r := second.Listen("/events/news", last)
+	second.Publish("news", "three")
+	r.Want("two", "three")
+	if list := second.API(http.MethodGet, "/api/v1/comments", ""); list["total"] != 1.0 {
+		t.Errorf("after a restart there are %v", list)
+	}
 }

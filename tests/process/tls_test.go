@@ -1,52 +1,29 @@
 package process
 
 import (
-	"crypto/x509"
-	"encoding/pem"
+	"context"
 	"fmt"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"iris-broadcast/internal/sse"
 	"iris-broadcast/tests/harness"
 )
 
-// certificate writes a certificate for this machine and its key, and returns their files and a client that trusts it.
-func certificate(t *testing.T) (certFile, keyFile string, client *http.Client) {
-	t.Helper()
-	owner := httptest.NewTLSServer(nil) // which has one
-	t.Cleanup(owner.Close)
-	pair := owner.TLS.Certificates[0]
-	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write := func(name, kind string, bytes []byte) string {
-		file := filepath.Join(t.TempDir(), name)
-		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
-	return write("cert.pem", "CERTIFICATE", pair.Certificate[0]), write("key.pem", "PRIVATE KEY", key), owner.Client()
-}
-
 func TestTLSOpensNoSecondPort(t *testing.T) {
 	t.Parallel()
-	certFile, keyFile, client := certificate(t)
-	s := harness.Serve(t, "-tls-cert", certFile, "-tls-key", keyFile)
+	s := harness.ServeTLS(t)
 	curl := "curl -d hello https://127.0.0.1:"
 	if !strings.HasPrefix(s.URL, "https://127.0.0.1:") || !strings.Contains(s.Lines[1], curl) {
 		t.Errorf("it printed %q", s.Lines)
 	}
-	response, err := client.Get(s.URL + "/healthz")
-	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("%+v, %v", response, err)
-	}
-	response.Body.Close()
+	s.API(http.MethodGet, "/healthz", "")
 	if n := listeners(t, s.Process.Pid); n > 1 {
 		t.Errorf("%d ports are open, want one", n)
 	}
@@ -74,4 +51,110 @@ func listeners(t *testing.T, pid int) (n int) {
 		}
 	}
 	return n
+}
+
+// read fails the test unless the next message has these data.
+func read(t *testing.T, messages *sse.Reader, want string) {
+	t.Helper()
+	if m, err := messages.Next(); err != nil || m.Data != want {
+		t.Errorf("got %.20q, %v, want %.20q", m.Data, err, want)
+	}
+}
+
+func TestAHundredStreamsShareOneConnectionOverTLS(t *testing.T) {
+	t.Parallel()
+	s := harness.ServeTLS(t, "-demo=false", "-stall", "2s")
+	var reading sync.WaitGroup
+	for range 100 {
+		response := s.Ask(http.MethodGet, "/events/news", "")
+		if response.ProtoMajor != 2 || response.Header.Get("Connection") != "" {
+			t.Fatalf("%s with Connection %q", response.Proto, response.Header.Get("Connection"))
+		}
+		reading.Go(func() {
+			defer response.Body.Close()
+			messages := sse.NewReader(response.Body)
+			for n := range 50 {
+				if read(t, messages, fmt.Sprint(n)); t.Failed() {
+					return
+				}
+			}
+		})
+	}
+	quiet := time.After(2500 * time.Millisecond) // longer than -stall: a deadline left behind would reset the streams
+	<-quiet
+	s.UntilStreams(100)
+	for n := range 50 {
+		s.API(http.MethodPost, "/events/news", fmt.Sprint(n))
+	}
+	reading.Wait()
+	s.UntilStreams(0) // who leaves on HTTP/2 is noticed
+}
+
+func TestOneStalledStreamOnHTTP2IsEndedAndOthersAreNot(t *testing.T) {
+	t.Parallel()
+	s := harness.ServeTLS(t, "-demo=false", "-stall", "300ms")
+	stalled := s.Ask(http.MethodGet, "/events/news", "")
+	defer stalled.Body.Close()
+	reading := s.Ask(http.MethodGet, "/events/news", "")
+	defer reading.Body.Close()
+	s.UntilStreams(2)
+	messages := sse.NewReader(reading.Body)
+	payload := strings.Repeat("x", 32<<10)
+	for n := 0; s.Streams() == 2; n++ {
+		if n == 10_000 { // far more than all buffers hold
+			t.Fatal("the stalled stream is not ended")
+		}
+		data := fmt.Sprint(n, payload)
+		s.API(http.MethodPost, "/events/news", data)
+		if read(t, messages, data); t.Failed() {
+			return
+		}
+	}
+	s.API(http.MethodPost, "/events/news", "after it")
+	read(t, messages, "after it")
+}
+
+// deafConn is a connection whose client stops reading for good once deaf is closed.
+type deafConn struct {
+	net.Conn
+	deaf   chan struct{}
+	closed chan struct{}
+}
+
+func (c deafConn) Read(p []byte) (int, error) {
+	select {
+	case <-c.deaf:
+		<-c.closed
+		return 0, net.ErrClosed
+	default:
+		return c.Conn.Read(p)
+	}
+}
+
+func TestAConnectionOfHTTP2ThatReadsNothingIsEnded(t *testing.T) {
+	t.Parallel()
+	s := harness.ServeTLS(t, "-demo=false", "-stall", "500ms", "-drain", "1s")
+	conn := deafConn{deaf: make(chan struct{}), closed: make(chan struct{})}
+	transport := harness.TLSTransport(t)
+	transport.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: 1 << 26, MaxReceiveBufferPerConnection: 1 << 28}
+	transport.DialContext = func(ctx context.Context, network, addr string) (_ net.Conn, err error) {
+		conn.Conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
+		return conn, err
+	}
+	defer transport.CloseIdleConnections()
+	for range 5 {
+		response, err := (&http.Client{Transport: transport}).Get(s.URL + "/events/news")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+	}
+	s.UntilStreams(5)
+	close(conn.deaf)
+	defer close(conn.closed)
+	payload := strings.Repeat("x", 32<<10)
+	harness.Eventually(t, "all streams of the connection are ended", func() bool {
+		s.API(http.MethodPost, "/events/news", payload)
+		return s.Streams() == 0
+	})
 }

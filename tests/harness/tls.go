@@ -1,0 +1,63 @@
+package harness
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// certificate writes the certificate that net/http/httptest has for this machine, and its key, for all tests of the
+// package.
+var certificate = sync.OnceValues(func() (config *tls.Config, err error) {
+	owner := httptest.NewTLSServer(nil)
+	defer owner.Close()
+	pair := owner.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		return nil, err
+	}
+	trust := x509.NewCertPool()
+	trust.AddCert(owner.Certificate())
+	write := func(file, kind string, bytes []byte) error {
+		return os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}), 0o600)
+	}
+	certFile, keyFile := pairFiles()
+	return &tls.Config{RootCAs: trust},
+		errors.Join(write(certFile, "CERTIFICATE", pair.Certificate[0]), write(keyFile, "PRIVATE KEY", key))
+})
+
+func pairFiles() (certFile, keyFile string) {
+	return filepath.Join(scratch(), "cert.pem"), filepath.Join(scratch(), "key.pem")
+}
+
+// ServeTLS is Serve with TLS. The server's requests and streams share one connection by HTTP/2.
+func ServeTLS(t testing.TB, args ...string) *Server {
+	t.Helper()
+	transport := TLSTransport(t)
+	t.Cleanup(transport.CloseIdleConnections)
+	certFile, keyFile := pairFiles()
+	s := Serve(t, append(args, "-tls-cert", certFile, "-tls-key", keyFile)...)
+	if !strings.HasPrefix(s.URL, "https://") {
+		t.Fatalf("it printed %q", s.Lines)
+	}
+	s.client = &http.Client{Transport: transport}
+	return s
+}
+
+// TLSTransport trusts the certificate of ServeTLS, and speaks HTTP/2.
+func TLSTransport(t testing.TB) *http.Transport {
+	t.Helper()
+	config, err := certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Transport{TLSClientConfig: config.Clone(), ForceAttemptHTTP2: true}
+}
