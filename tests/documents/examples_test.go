@@ -70,16 +70,17 @@ func TestTheExamplesOfTheDocumentsPrintWhatTheySay(t *testing.T) {
 func TestTheCurlCommandsOfTheREADMEWork(t *testing.T) {
 	t.Parallel()
 	r := newReader(t)
-	commands := regexp.MustCompile("(?m)(?:^|`)(curl [^`\n]*localhost:8080[^`\n]*)").FindAllStringSubmatch(document(t, "README.md"), -1)
+	command := regexp.MustCompile("(?m)(?:^|`)(curl [^`\n]*localhost:8080[^`\n]*)")
+	commands := command.FindAllStringSubmatch(document(t, "README.md"), -1)
 	if len(commands) < 2 {
 		t.Fatalf("the README has %d commands", len(commands))
 	}
-	for _, command := range commands {
+	for _, found := range commands {
 		output := `{"id":"…` + "\n"
-		if strings.Contains(command[1], "-N") {
+		if strings.Contains(found[1], "-N") {
 			output = "retry: …\n: iris-broadcast\n"
 		}
-		r.run(t, example{command: command[1], output: output})
+		r.run(t, example{command: found[1], output: output})
 	}
 }
 
@@ -97,6 +98,10 @@ func newReader(t *testing.T) *reader {
 	r := &reader{dir: t.TempDir()}
 	bin := filepath.Join(t.TempDir(), "iris-broadcast")
 	if err := os.Symlink(harness.Program(t), bin); err != nil {
+		t.Fatal(err)
+	}
+	curlrc := []byte("silent\nshow-error\n") // as in a terminal, where output hides progress
+	if err := os.WriteFile(filepath.Join(r.dir, ".curlrc"), curlrc, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r.path = filepath.Dir(bin) + string(os.PathListSeparator) + os.Getenv("PATH")
@@ -129,7 +134,7 @@ func (r *reader) run(t *testing.T, e example) {
 	}
 }
 
-// script is a command for this test's server. The last line takes the shell's place, so that killing one ends the other.
+// script is a command for this test's server. Its last line replaces the shell, so that killing one ends the other.
 func (r *reader) script(command string) string {
 	lines := strings.Split(strings.ReplaceAll(command, "localhost:8080", r.server.Host()), "\n")
 	if last := &lines[len(lines)-1]; strings.HasPrefix(*last, "curl ") && !strings.Contains(*last, " | ") {
@@ -138,8 +143,8 @@ func (r *reader) script(command string) string {
 	return strings.Join(lines, "\n")
 }
 
-// pattern matches output as the documents write it: … is any text in its line, and alone in a line any lines. Of a stream
-// only the beginning is written.
+// pattern matches output as the documents write it: … is any text in its line, and alone in a line any lines. Of a
+// stream only the beginning is written.
 func pattern(output string, stream bool) *regexp.Regexp {
 	text := regexp.MustCompile(`(?m)^…\n`).ReplaceAllString(regexp.QuoteMeta(output), `(?:.*\n)*?`)
 	text = `\A` + strings.ReplaceAll(text, "…", ".*?")
