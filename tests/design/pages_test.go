@@ -43,8 +43,8 @@ func TestATabNeverTalksToAWorkerOfAnotherVersion(t *testing.T) {
 	}
 }
 
-// imports are the imports in a module, static or awaited. What JSDoc imports are types.
-var imports = regexp.MustCompile(`(?m)^import (?:[^'"]* from )?'([^']+)'|await import\('([^']+)'\)`)
+// esImport is an import in a module, static or awaited. What JSDoc imports are types.
+var esImport = regexp.MustCompile(`(?m)^import (?:[^'"]* from )?'([^']+)'|await import\('([^']+)'\)`)
 
 func TestModulesDoNotImportInACircle(t *testing.T) {
 	t.Parallel()
@@ -53,7 +53,7 @@ func TestModulesDoNotImportInACircle(t *testing.T) {
 		if !strings.HasPrefix(module, "public/js/") {
 			return
 		}
-		for _, found := range imports.FindAllStringSubmatch(read(t, module), -1) {
+		for _, found := range esImport.FindAllStringSubmatch(read(t, module), -1) {
 			imported[module] = append(imported[module], path.Join(path.Dir(module), found[1]+found[2]))
 		}
 	})

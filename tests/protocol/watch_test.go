@@ -49,7 +49,7 @@ func TestTheWatchPageShowsTheNewestEventsThatFit(t *testing.T) {
 		if got := strings.Count(body, "<tr data-id="); got != rows {
 			t.Errorf("%s has %d rows, want %d", topic, got, rows)
 		}
-		if older := strings.Contains(body, "older ones"); older != (rows == 200 || rows == 4) {
+		if older := strings.Contains(body, "Older events are stored"); older != (rows == 200 || rows == 4) {
 			t.Errorf("%s says that there are older ones: %v", topic, older)
 		}
 	}
