@@ -31,9 +31,7 @@ type share struct {
 	size  int      // bytes of batch
 }
 
-// Join adds a stream. It gets what is of its topics in missed, and then what is sent: from now on, or, if it has read
-// the log further than what has been sent, after that position.
-func (a *Audience) Join(s Stream, missed []*Frame, ahead bool, position stream.ID) {
+func (a *Audience) join(s Stream, missed []*Frame, ahead bool, position stream.ID) {
 	frames := make([][]byte, 0, len(missed)+1)
 	for _, f := range missed {
 		if a.Match(f.Topic) {
@@ -59,7 +57,8 @@ func (a *Audience) leave(s Stream) {
 
 // empty says whether nobody is here.
 func (a *Audience) empty() bool {
-	return len(a.early)+len(a.served) == 0 && !slices.ContainsFunc(a.shares, func(s *share) bool { return s.members > 0 })
+	return len(a.early)+len(a.served) == 0 &&
+		!slices.ContainsFunc(a.shares, func(s *share) bool { return s.members > 0 })
 }
 
 // send queues a frame for every stream that does not have it.

@@ -3,6 +3,7 @@ package delivery
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
@@ -13,11 +14,13 @@ type Audiences struct {
 	byKey     map[string]*Audience
 	listeners map[string]map[*Audience]bool // by the key of each topic and pattern
 	outboxes  []outbox                      // one for each of the engine's writers
+	streams   *atomic.Int64                 // in them all
 }
 
 // NewAudiences returns Audiences without streams, whose streams are the engine's.
 func NewAudiences(e *Engine) Audiences {
-	as := Audiences{byKey: map[string]*Audience{}, listeners: map[string]map[*Audience]bool{}}
+	as := Audiences{byKey: map[string]*Audience{}, listeners: map[string]map[*Audience]bool{},
+		streams: &atomic.Int64{}}
 	for _, w := range e.writers {
 		as.outboxes = append(as.outboxes, outbox{writer: w})
 	}
@@ -52,8 +55,16 @@ func (as Audiences) Of(form sse.Form, topics stream.Selection) *Audience {
 	return a
 }
 
+// Join adds a stream to an audience. It gets what is of its topics in missed, and then what is sent: from now on, or,
+// if it has read the log further than what has been sent, after that position.
+func (as Audiences) Join(a *Audience, s Stream, missed []*Frame, ahead bool, position stream.ID) {
+	as.streams.Add(1)
+	a.join(s, missed, ahead, position)
+}
+
 // Leave removes a stream from an audience, and the audience if it was the last.
 func (as Audiences) Leave(a *Audience, s Stream) {
+	as.streams.Add(-1)
 	if a.leave(s); !a.empty() {
 		return
 	}
@@ -93,6 +104,9 @@ func (as Audiences) Has(topic stream.Topic) bool {
 	}
 	return false
 }
+
+// Streams is how many streams there are. It is safe for concurrent use.
+func (as Audiences) Streams() int { return int(as.streams.Load()) }
 
 // Keys is how many topics and patterns somebody listens to.
 func (as Audiences) Keys() int { return len(as.listeners) }

@@ -6,8 +6,8 @@ import (
 	"iris-broadcast/internal/metrics"
 )
 
-// Ending ends streams one after the other, so that their clients do not all come back in one instant: a thousand a second,
-// faster where the time would not do. Its zero value ends nothing.
+// Ending ends streams one after the other, so that their clients do not all come back in one instant: a thousand a
+// second, faster where the time would not do. Its zero value ends nothing.
 type Ending struct {
 	ticker  *time.Ticker
 	began   time.Time

@@ -35,10 +35,10 @@ func Encode(dst []byte, e stream.Event, form sse.Form) []byte {
 	return sse.Append(dst, sse.Event{ID: id, Type: sse.MakeLine(e.Type.String()), Data: e.Data})
 }
 
-// Head is the first block of a stream: when to reconnect, and the position where it begins; in the envelope form the event
-// ready as well. retry is an average: the head has it times a random factor from 0.5 to 1.5, so that clients that are cut off
-// together do not return together. The head sets the client's last event ID to the position, except for a client whose own
-// is lost: it keeps what it has, and so is told of its gap again if it is cut off before.
+// Head is the first block of a stream: when to reconnect, and the position where it begins; in the envelope form the
+// event ready as well. retry is an average: the head has it times a random factor from 0.5 to 1.5, so that clients that
+// are cut off together do not return together. The head sets the client's last event ID to the position, except for a
+// client whose own is lost: it keeps what it has, and so is told of its gap again if it is cut off before.
 func Head(form sse.Form, retry time.Duration, position stream.ID, lost bool) []byte {
 	var id sse.Line
 	if !lost {
@@ -66,8 +66,8 @@ func appendGap(dst []byte, since string, gap stream.Gap, position stream.ID) []b
 	return sse.Append(dst, sse.Event{ID: sse.MakeLine(position.String()), Type: sse.MakeLine("gap"), Data: data})
 }
 
-// TurnedAway is the whole stream of a client for which there is no place: it is to return in 5 to 15 s. EventSource takes
-// any status but 200 for final, so a stream has to say it.
+// TurnedAway is the whole stream of a client for which there is no place: it is to return in 5 to 15 s. EventSource
+// takes any status but 200 for final, so a stream has to say it.
 func TurnedAway() []byte {
 	return sse.AppendHead(nil, 5*time.Second+rand.N(10*time.Second), sse.MakeLine("full"), sse.Line{})
 }

@@ -12,8 +12,8 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// handlerStream is a stream that its handler's goroutine serves, on every kind of connection: Write and Serve, which alone
-// touch the socket, belong to that goroutine; the others never wait.
+// handlerStream is a stream that its handler's goroutine serves, on every kind of connection: Write and Serve, which
+// alone touch the socket, belong to that goroutine; the others never wait.
 type handlerStream struct {
 	// Set by newHandlerStream, then read-only.
 	w       io.Writer
@@ -37,7 +37,8 @@ type handlerStream struct {
 
 // newHandlerStream is a stream that writes to w, and flushes and sets deadlines on the server's own writer below it: a
 // framework's may do neither.
-func newHandlerStream(w io.Writer, naive http.ResponseWriter, r *http.Request, form sse.Form, e *Engine) *handlerStream {
+func newHandlerStream(
+	w io.Writer, naive http.ResponseWriter, r *http.Request, form sse.Form, e *Engine) *handlerStream {
 	return &handlerStream{
 		w: w, rc: http.NewResponseController(naive), ctx: r.Context(), form: form,
 		limits: e.limits, metrics: e.metrics, load: &e.load, ready: make(chan struct{}, 1)}
@@ -59,9 +60,9 @@ func (s *handlerStream) enter(a *Audience) { a.served[s] = true }
 // leave implements Stream.
 func (s *handlerStream) leave(a *Audience) { delete(a.served, s) }
 
-// queue queues a frame that was logged at that Unix time in milliseconds, or 0. A client with more than MaxPending waiting
-// is ended if its own socket is the cause: if Serve has been busy with its last batch for over a second. What merely waits
-// for its turn on a busy machine ends nobody.
+// queue queues a frame that was logged at that Unix time in milliseconds, or 0. A client with more than MaxPending
+// waiting is ended if its own socket is the cause: if Serve has been busy with its last batch for over a second. What
+// merely waits for its turn on a busy machine ends nobody.
 func (s *handlerStream) queue(frame []byte, at uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +119,8 @@ func (s *handlerStream) Serve(left func(metrics.Reason)) {
 	left(reason)
 }
 
-// serve writes what is sent, everything that waits at once, and heartbeats, until the request ends, a write fails, or End.
+// serve writes what is sent, everything that waits at once, and heartbeats, until the request ends, a write fails, or
+// End.
 func (s *handlerStream) serve() metrics.Reason {
 	quiet := time.NewTimer(s.limits.Heartbeat)
 	defer quiet.Stop()

@@ -8,8 +8,8 @@ import (
 	"iris-broadcast/internal/metrics"
 )
 
-// poll waits until something happens to a connection, and has the writer look at it, until the writer has ended. It sleeps
-// as a goroutine that waits for a socket does: Go's own poller wakes it when epoll has something.
+// poll waits until something happens to a connection, and has the writer look at it, until the writer has ended. It
+// sleeps as a goroutine that waits for a socket does: Go's own poller wakes it when epoll has something.
 func (w *writer) poll() {
 	raw, err := w.epoll.SyscallConn()
 	if err != nil {
@@ -43,8 +43,8 @@ func (w *writer) watch(c *conn, op int, events uint32) {
 	}
 }
 
-// look does what events ask for. One may be of a connection that is gone, while another one has its descriptor: the stamp
-// tells.
+// look does what events ask for. One may be of a connection that is gone, while another one has its descriptor: the
+// stamp tells.
 func (w *writer) look(events []unix.EpollEvent) {
 	for _, e := range events {
 		c := w.conns[e.Fd]

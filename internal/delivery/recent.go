@@ -48,7 +48,8 @@ func (r *Recent) After(position stream.ID) ([]*Frame, bool) {
 	if position.Less(r.position) {
 		return nil, false
 	}
-	i, found := slices.BinarySearchFunc(r.frames, position, func(f *Frame, id stream.ID) int { return f.ID.Compare(id) })
+	compare := func(f *Frame, id stream.ID) int { return f.ID.Compare(id) }
+	i, found := slices.BinarySearchFunc(r.frames, position, compare)
 	if found {
 		i++
 	}

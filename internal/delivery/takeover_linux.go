@@ -145,7 +145,8 @@ func (c *conn) Close() {
 	a := c.arrival
 	defer a.net.Close()
 	if a.failed == metrics.Open && c.writer.post(
-		message{kind: kindStart, conn: c, frames: [][]byte{a.waiting}}, message{kind: kindEnd, conn: c, reason: metrics.Closing}) {
+		message{kind: kindStart, conn: c, frames: [][]byte{a.waiting}},
+		message{kind: kindEnd, conn: c, reason: metrics.Closing}) {
 		return
 	}
 	if a.failed == metrics.Open {

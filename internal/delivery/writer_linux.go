@@ -19,9 +19,9 @@ const (
 	soon      = 8         // frames written alone, one after the other, after which nobody is taken to wait for the CPU
 )
 
-// writer owns some of the connections: nothing else touches them. It works in passes: it takes everything that waits and
-// gives each connection its bytes in one write; what arrives meanwhile goes out in the next pass. So batches grow by
-// themselves under load, and a lone event waits for nothing.
+// writer owns some of the connections: nothing else touches them. It works in passes: it takes everything that waits
+// and gives each connection its bytes in one write; what arrives meanwhile goes out in the next pass. So batches grow
+// by themselves under load, and a lone event waits for nothing.
 type writer struct {
 	// Set by newWriter, then read-only.
 	index   int // of Engine.writers
@@ -250,8 +250,8 @@ func (w *writer) write(c *conn, p []byte) bool {
 	return false
 }
 
-// send makes one write(2). A raw call is a tenth cheaper, since Go's scheduler does not hear of it, but leaves others less
-// of the CPU: under load publishers brought a third less beside it. The socket never blocks.
+// send makes one write(2). A raw call is a tenth cheaper, since Go's scheduler does not hear of it, but leaves others
+// less of the CPU: under load publishers brought a third less beside it. The socket never blocks.
 func send(fd int, p []byte, raw bool) (n int, err error) {
 	for {
 		if raw {

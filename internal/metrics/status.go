@@ -12,6 +12,7 @@ import (
 // Status is what the status page shows: current values, rates since the previous Status, and totals since the start.
 type Status struct {
 	Streams    int     `json:"streams"`
+	Watching   int     `json:"watching"` // streams of what clients publish; not of this status
 	Events     float64 `json:"events_per_second"`
 	Deliveries float64 `json:"deliveries_per_second"`
 
@@ -44,12 +45,12 @@ type Watch struct {
 // NewWatch returns a Watch whose first Status covers the time from now on.
 func NewWatch(m *Metrics) *Watch {
 	w := &Watch{metrics: m}
-	w.Status(time.Now(), 0, 0)
+	w.Status(time.Now(), 0, 0, 0)
 	return w
 }
 
 // Status returns the Status at now. store is in bytes.
-func (w *Watch) Status(now time.Time, streams int, store float64) Status {
+func (w *Watch) Status(now time.Time, streams, watching int, store float64) Status {
 	m := w.metrics
 	ended := func(reason Reason) int { return int(count(m.ended[reason])) }
 	last := *w
@@ -58,6 +59,7 @@ func (w *Watch) Status(now time.Time, streams int, store float64) Status {
 	seconds := max(now.Sub(last.at).Seconds(), 0.001)
 	return Status{
 		Streams:    streams,
+		Watching:   watching,
 		Events:     Round((w.events - last.events) / seconds),
 		Deliveries: Round((w.deliveries - last.deliveries) / seconds),
 		Bytes:      Round((w.bytes - last.bytes) / seconds),

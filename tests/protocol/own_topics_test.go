@@ -43,7 +43,8 @@ func TestTheServersOwnTopicsAreALogOfTheirOwn(t *testing.T) {
 	}
 	var list struct{ Events []struct{ ID string } }
 	_, text := s.Do("GET", "/events/$server?since="+first.ID, "", "Accept: application/json")
-	if err := json.Unmarshal([]byte(text), &list); err != nil || len(list.Events) == 0 || list.Events[0].ID != second.ID {
+	err := json.Unmarshal([]byte(text), &list)
+	if err != nil || len(list.Events) == 0 || list.Events[0].ID != second.ID {
 		t.Errorf("the list is %s", text)
 	}
 	id := s.Publish("news", "x") // "*" has this and nothing of the server's own
