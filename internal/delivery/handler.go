@@ -25,13 +25,13 @@ type handlerStream struct {
 	load    *load
 	ready   chan struct{} // holds a token when there is something for Serve to do
 
-	failed metrics.Reason // why the socket takes nothing more; the handler's alone
+	failed metrics.Reason // why writing failed; the handler's alone
 
 	mu      sync.Mutex
-	waiting [][]byte  // frames to be written
-	oldest  uint64    // of waiting: its Unix time in milliseconds, or 0
-	pending int       // bytes that the socket has not taken: of waiting, and of what is being written
-	since   time.Time // since when Serve is busy with what it took, or zero
+	waiting [][]byte  // frames to write
+	oldest  uint64    // frame of waiting: its Unix time in milliseconds, or 0
+	pending int       // bytes that the socket has not accepted: of waiting, and of what is being written
+	since   time.Time // when Serve began to write its present batch, or zero
 	end     metrics.Reason
 }
 
@@ -80,7 +80,7 @@ func (s *handlerStream) queue(frame []byte, at uint64) {
 	s.wake()
 }
 
-// count adds to what is pending, and says so where that makes a difference to how busy the server is.
+// count adds to what is pending, for the engine's load as well.
 func (s *handlerStream) count(bytes int) {
 	before := s.pending
 	s.pending += bytes
@@ -159,7 +159,7 @@ func (s *handlerStream) take() (frames [][]byte, oldest uint64, end metrics.Reas
 
 var buffers = sync.Pool{New: func() any { return new([writeSize]byte) }}
 
-// writeAll joins frames, so that they take one write and one flush, or as few as fit.
+// writeAll joins frames, so that they need one write and one flush, or as few as fit.
 func (s *handlerStream) writeAll(frames [][]byte) metrics.Reason {
 	defer s.busy(time.Time{})
 	s.metrics.Deliveries.Add(float64(len(frames)))
@@ -195,7 +195,7 @@ func (s *handlerStream) writeBatch(batch []byte) metrics.Reason {
 	return reason
 }
 
-// busy says since when a write is under way; zero is that none is.
+// busy notes when a write began; zero says that none is under way.
 func (s *handlerStream) busy(since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -35,7 +35,7 @@ func (w *writer) poll() {
 	})
 }
 
-// watch tells epoll of a connection, or what else to wait for.
+// watch adds a connection to epoll, or changes what to wait for.
 func (w *writer) watch(c *conn, op int, events uint32) {
 	event := unix.EpollEvent{Events: events, Fd: int32(c.fd), Pad: c.stamp}
 	if unix.EpollCtl(w.epfd, op, c.fd, &event) != nil {
@@ -43,8 +43,8 @@ func (w *writer) watch(c *conn, op int, events uint32) {
 	}
 }
 
-// look does what events ask for. One may be of a connection that is gone, while another one has its descriptor: the
-// stamp tells.
+// look handles events. One may be of a connection that is gone and whose descriptor another one has: the stamp tells them
+// apart.
 func (w *writer) look(events []unix.EpollEvent) {
 	for _, e := range events {
 		c := w.conns[e.Fd]
