@@ -137,8 +137,10 @@ func (b *Broker) fanOut(batch stream.Batch) {
 		b.recent = delivery.NewRecent(batch.Begin(), b.options.Recent)
 		b.recent.Forget(batch.Gap.Newest)
 	}
-	b.options.Metrics.Events.Add(float64(len(batch.Events)))
 	for _, e := range batch.Events {
+		if !e.Topic.Internal() { // the server's own reports are not traffic
+			b.options.Metrics.Events.Inc()
+		}
 		f := &delivery.Frame{Event: e}
 		b.audiences.Send(f)
 		b.recent.Add(f)
