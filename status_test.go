@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"io"
 	"math"
 	"strings"
@@ -44,5 +45,19 @@ func TestTheStatusPageIsSmallHoweverLongTheServerHasRun(t *testing.T) {
 	t.Logf("%d bytes", sent.Len())
 	if n := sent.Len(); n > 18<<10 { // what it loads beside is under 82 KiB, and a page is to take 100
 		t.Errorf("it takes %d bytes", n)
+	}
+}
+
+func TestTheServersOwnReportsAreNotCountedAsEvents(t *testing.T) {
+	s := serve(t)
+	r := s.listen("/events/$server?since=all", "")
+	var report metrics.Status
+	for range 2 {
+		if err := json.Unmarshal([]byte(r.next().Data), &report); err != nil {
+			t.Fatal(err)
+		}
+		if report.Events != 0 {
+			t.Errorf("%v events a second on a server without any", report.Events)
+		}
 	}
 }

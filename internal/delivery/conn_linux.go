@@ -189,7 +189,7 @@ func (w *writer) close() {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
-	w.post()
+	w.wakeUp()
 	<-w.done
 }
 

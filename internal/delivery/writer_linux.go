@@ -114,21 +114,28 @@ func (e *Engine) idlest() *writer {
 	return idlest
 }
 
-// post queues messages. It says whether the writer still accepts any.
+// post queues messages, all or, once the writer is closed, none: then it returns false.
 func (w *writer) post(messages ...message) bool {
 	bytes := 0
 	for i := range messages {
 		bytes += len(messages[i].frame)
 	}
-	w.load.queued.Add(int64(bytes))
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.closed {
+		return false
+	}
+	w.load.queued.Add(int64(bytes))
 	w.inbox = append(w.inbox, messages...)
+	w.wakeUp()
+	return true
+}
+
+func (w *writer) wakeUp() {
 	select {
 	case w.wake <- struct{}{}:
 	default: // it is awake already
 	}
-	return !w.closed
 }
 
 // run is the writer: each round is a pass.
@@ -184,6 +191,7 @@ func (w *writer) handle(m *message) {
 		w.start(m.conn, m.frames)
 	case kindAlone:
 		w.load.queued.Add(-int64(len(m.frame)))
+		w.load.better()
 		if m.conn.state == live {
 			w.write(m.conn, m.frame)
 		}

@@ -2,6 +2,8 @@ package delivery
 
 import (
 	"bytes"
+	"io"
+	"net"
 	"os"
 	"testing"
 	"time"
@@ -61,5 +63,48 @@ func TestAConnectionThatJoinsInTheMiddleOfABatchGetsTheRest(t *testing.T) {
 	}
 	if got := read(t, secondClient, "three"); got != "head one three" {
 		t.Errorf("the one that joined got %q", got)
+	}
+}
+
+func TestAClosedWriterAcceptsNothing(t *testing.T) {
+	e := NewEngine(limits, metrics.New())
+	w := e.writers[0]
+	w.mu.Lock()
+	w.closed = true // but it has not ended yet
+	w.mu.Unlock()
+	c, client := socketPair(t, w)
+	arrived, far := net.Pipe()
+	defer far.Close()
+	c.arrival = &arrival{net: arrived, waiting: []byte("head ")}
+	go c.Close()
+	first := make([]byte, 1)
+	if _, err := io.ReadFull(far, first); err != nil { // so that it is about to write the rest by itself
+		t.Fatal(err)
+	}
+	e.Close(t.Context())
+	if rest, err := io.ReadAll(far); err != nil || string(first)+string(rest) != "head " {
+		t.Errorf("its handler wrote %q and %q, %v", first, rest, err)
+	}
+	client.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if got, err := io.ReadAll(client); err != nil || len(got) > 0 {
+		t.Errorf("the writer wrote %q as well, %v", got, err)
+	}
+}
+
+func TestAFrameForOneConnectionMakesRoomOnceItIsWritten(t *testing.T) {
+	e := NewEngine(limits, metrics.New())
+	defer e.Close(t.Context())
+	w := &writer{load: &e.load}
+	frame := make([]byte, muchBytes+1)
+	e.load.queued.Add(int64(len(frame)))
+	room := e.Behind()
+	if room == nil {
+		t.Fatal("not behind")
+	}
+	w.handle(&message{kind: kindAlone, conn: &conn{state: released}, frame: frame})
+	select {
+	case <-room:
+	default:
+		t.Error("whoever waits for room is not woken")
 	}
 }

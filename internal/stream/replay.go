@@ -53,5 +53,9 @@ func (r *Replay) Next(ctx context.Context) (err error) {
 	return err
 }
 
-// End ends the reader's turn, until Next begins another. It is safe twice.
-func (r *Replay) End() { r.turn.End() }
+// End ends the reader's turn, until Next begins another, and lets go of the page's events: a stream that goes on for
+// hours must not hold them. It is safe twice.
+func (r *Replay) End() {
+	r.turn.End()
+	r.Page.Events = nil
+}
