@@ -12,7 +12,6 @@ import (
 // Status is what the status page shows: current values, rates since the previous Status, and totals since the start.
 type Status struct {
 	Streams    int     `json:"streams"`
-	Watching   int     `json:"watching"` // streams of what clients publish; not of this status
 	Events     float64 `json:"events_per_second"`
 	Deliveries float64 `json:"deliveries_per_second"`
 
@@ -28,6 +27,8 @@ type Status struct {
 	Pending    int `json:"ended_pending"`
 	TurnedAway int `json:"turned_away"`
 	Gaps       int `json:"gaps"`
+
+	Watching int `json:"watching"` // streams of what clients publish; not of this status
 
 	Memory float64 `json:"memory_mib"` // held by the Go runtime
 	Store  float64 `json:"store_mib"`
