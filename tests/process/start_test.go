@@ -146,26 +146,6 @@ func TestARequestInFlightFinishes(t *testing.T) {
 	p.WantExit(0)
 }
 
-func TestAServerThatIsStoppingIsNotReady(t *testing.T) {
-	t.Parallel()
-	unixOnly(t)
-	p := harness.Serve(t)
-	conn, answer := p.Raw("GET /readyz HTTP/1.1\r\nHost: localhost\r\n")
-	p.Process.Signal(syscall.SIGTERM)
-	harness.Eventually(t, "nothing is accepted any more", func() bool { return !accepts(p) })
-	io.WriteString(conn, "\r\n")
-	response, err := http.ReadResponse(answer, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, _ := io.ReadAll(response.Body)
-	want := `{"reasons":["the server is shutting down"],"status":"unavailable"}`
-	if response.StatusCode != http.StatusServiceUnavailable || strings.TrimSpace(string(body)) != want {
-		t.Errorf("%s %s", response.Status, body)
-	}
-	p.WantExit(0)
-}
-
 func TestASecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	unixOnly(t)
