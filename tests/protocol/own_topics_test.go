@@ -53,6 +53,21 @@ func TestTheServersOwnTopicsAreALogOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestTheServersOwnReportsAreNotCountedAsEvents(t *testing.T) {
+	t.Parallel()
+	s := harness.Serve(t, "-demo=false")
+	r := s.Listen("/events/$server?since=all", "")
+	for range 2 {
+		var report struct {
+			Events *float64 `json:"events_per_second"`
+		}
+		m := r.Must()
+		if err := json.Unmarshal([]byte(m.Data), &report); err != nil || report.Events == nil || *report.Events != 0 {
+			t.Errorf("on a server without events: %s, %v", m.Data, err)
+		}
+	}
+}
+
 // recent reports whether a text is the Unix seconds of the last minute.
 func recent(text string) bool {
 	seconds, err := strconv.ParseInt(text, 10, 64)
