@@ -55,8 +55,8 @@ func (as Audiences) Of(form sse.Form, topics stream.Selection) *Audience {
 	return a
 }
 
-// Join adds a stream to an audience. The stream gets the frames of its topics in missed, and then what is sent: from now
-// on, or, if it is ahead because it has read beyond what has been sent, after position.
+// Join adds a stream to an audience. The stream gets the frames of its topics in missed, and then what is sent: from
+// now on, or, if it is ahead because it has read beyond what has been sent, after position.
 func (as Audiences) Join(a *Audience, s Stream, missed []*Frame, ahead bool, position stream.ID) {
 	as.streams.Add(1)
 	a.join(s, missed, ahead, position)

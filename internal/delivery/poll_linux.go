@@ -43,8 +43,8 @@ func (w *writer) watch(c *conn, op int, events uint32) {
 	}
 }
 
-// look handles events. One may be of a connection that is gone and whose descriptor another one has: the stamp tells them
-// apart.
+// look handles events. One may be of a connection that is gone and whose descriptor another one has: the stamp tells
+// them apart.
 func (w *writer) look(events []unix.EpollEvent) {
 	for _, e := range events {
 		c := w.conns[e.Fd]

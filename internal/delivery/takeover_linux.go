@@ -40,6 +40,18 @@ func (e *Engine) takeOver(w http.ResponseWriter, r *http.Request, form sse.Form)
 	return c
 }
 
+// idlest is the writer with the fewest connections; it gets one more.
+func (e *Engine) idlest() *writer {
+	idlest := e.writers[0]
+	for _, w := range e.writers[1:] {
+		if w.held.Load() < idlest.held.Load() {
+			idlest = w
+		}
+	}
+	idlest.held.Add(1)
+	return idlest
+}
+
 // responseHead is the status line and the header fields, including those that middleware set. The body ends with the
 // connection (RFC 9112, section 6.3), so an event needs no chunk around it.
 func responseHead(r *http.Request, header http.Header) []byte {

@@ -102,18 +102,6 @@ func newWriter(e *Engine, index int) (*writer, error) {
 	return w, nil
 }
 
-// idlest is the writer with the fewest connections; it gets one more.
-func (e *Engine) idlest() *writer {
-	idlest := e.writers[0]
-	for _, w := range e.writers[1:] {
-		if w.held.Load() < idlest.held.Load() {
-			idlest = w
-		}
-	}
-	idlest.held.Add(1)
-	return idlest
-}
-
 // post queues messages, all or, once the writer is closed, none: then it returns false.
 func (w *writer) post(messages ...message) bool {
 	bytes := 0
