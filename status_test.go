@@ -48,9 +48,12 @@ func TestTheStatusPageIsSmallHoweverLongTheServerHasRun(t *testing.T) {
 	}
 }
 
-func TestTheServersOwnReportsAreNotCountedAsEvents(t *testing.T) {
+func TestTheServersOwnReportsCountNeitherAsEventsNorAsGaps(t *testing.T) {
 	s := serve(t)
-	r := s.listen("/events/$server?since=all", "")
+	r := s.listen("/events/$server", "1-1") // as a page that comes back after a restart
+	if gap := r.next(); gap.Type != "gap" {
+		t.Fatalf("got %+v, want a gap", gap)
+	}
 	var report metrics.Status
 	for range 2 {
 		if err := json.Unmarshal([]byte(r.next().Data), &report); err != nil {
@@ -58,6 +61,9 @@ func TestTheServersOwnReportsAreNotCountedAsEvents(t *testing.T) {
 		}
 		if report.Events != 0 {
 			t.Errorf("%v events a second on a server without any", report.Events)
+		}
+		if report.Gaps != 0 {
+			t.Errorf("%d gaps on a server without events", report.Gaps)
 		}
 	}
 }
