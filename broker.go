@@ -13,12 +13,12 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Broker fans the events of one log out to the subscribers of their topics. One goroutine, listen, owns who is subscribed
-// to what; everything else talks to it through channels. It never waits for a client and does no I/O: its engine does that.
-// A client arrives in ServeHTTP, on the goroutine of its own request, which reads what it missed.
+// Broker fans the events of one log out to the subscribers of their topics. One goroutine, listen, owns who is
+// subscribed to what; everything else talks to it through channels. It never waits for a client and does no I/O: its
+// engine does that. A client arrives in ServeHTTP, on the goroutine of its own request, which reads what it missed.
 type Broker struct {
-	// Notifier takes events in the log's order, from the log's follower alone. To publish, call Log.Append: the event gets
-	// its ID, becomes durable, and then arrives here.
+	// Notifier takes events in the log's order, from the log's follower alone. To publish, call Log.Append: the event
+	// gets its ID, becomes durable, and then arrives here.
 	Notifier chan stream.Batch
 
 	newClients     chan *client // to be registered
@@ -36,7 +36,7 @@ type Broker struct {
 	// Owned by listen.
 	clients   map[*client]bool
 	audiences delivery.Audiences // who is subscribed to what
-	recent    delivery.Recent    // the newest events, for clients that come back; one that is further behind reads the log
+	recent    delivery.Recent    // the newest events, for clients that come back; others read the log
 }
 
 // BrokerOptions bound a Broker.
@@ -69,7 +69,8 @@ func NewBroker(log stream.Log, engine *delivery.Engine, options BrokerOptions) (
 	b := &Broker{Notifier: make(chan stream.Batch),
 		newClients: make(chan *client), closingClients: make(chan *client), questions: make(chan func()),
 		log: log, engine: engine, options: options, close: closeNow, closing: closing.Done(), done: ended.Done(),
-		clients: map[*client]bool{}, audiences: delivery.NewAudiences(engine), recent: delivery.NewRecent(head, options.Recent)}
+		clients: map[*client]bool{}, audiences: delivery.NewAudiences(engine),
+		recent: delivery.NewRecent(head, options.Recent)}
 	go b.listen(end)
 	go b.follow(ended, head)
 	return b, nil
@@ -153,7 +154,7 @@ func (b *Broker) add(c *client) (held bool) {
 	if held {
 		c.audience = b.audiences.Of(c.form, c.topics)
 		c.topics = c.audience.Selection // one for them all
-		c.audience.Join(c.stream, missed, b.recent.Newest().Less(c.after), c.after)
+		b.audiences.Join(c.audience, c.stream, missed, b.recent.Newest().Less(c.after), c.after)
 		b.clients[c] = true
 		b.options.Metrics.Joined()
 	}
@@ -202,8 +203,8 @@ func (b *Broker) ServeHTTP(ctx iris.Context, reading delivery.Reading) error {
 	return nil
 }
 
-// catchUp writes what the client missed, until listen holds the rest and has registered it. It returns false if the stream
-// is to end before that.
+// catchUp writes what the client missed, until listen holds the rest and has registered it. It returns false if the
+// stream is to end before that.
 func (b *Broker) catchUp(ctx context.Context, c *client, replay *stream.Replay) (registered bool) {
 	for {
 		if c.stream.WritePage(replay.Since, replay.Page) != metrics.Open {
@@ -242,8 +243,8 @@ func (b *Broker) ask(question func() bool) bool {
 	}
 }
 
-// Close ends all streams, each after what it was sent: a thousand a second, faster where Drain requires it, so that their
-// clients do not all return at once. It returns when the last has left, or after Drain. It is safe twice.
+// Close ends all streams, each after what it was sent: a thousand a second, faster where Drain requires it, so that
+// their clients do not all return at once. It returns when the last has left, or after Drain. It is safe twice.
 func (b *Broker) Close() {
 	b.close()
 	<-b.done

@@ -39,7 +39,8 @@ var files embed.FS
 
 // subcommands are what the program does beside serving.
 var subcommands = []*commands.Command{
-	commands.Backup, commands.Restore, commands.Check, commands.Compact, commands.Export, commands.Import, commands.Topics,
+	commands.Backup, commands.Restore, commands.Check, commands.Compact,
+	commands.Export, commands.Import, commands.Topics,
 }
 
 func main() {
@@ -165,8 +166,9 @@ func newNode(ctx context.Context, s *config.Config, store store) (n *node, err e
 	m.Gauge("broadcast_store_damage", "Damaged parts of the store that were set aside since the start.",
 		func() float64 { return float64(len(store.Damage())) })
 	handler, err := web.New(web.Site{
-		Events: web.Source{Log: n.log, Stream: n.broker.ServeHTTP}, Own: web.Source{Log: n.ownLog, Stream: n.ownBroker.ServeHTTP},
-		Board: store, Damage: store.Damage, Metrics: m.Handler(), Streams: n.engine.Streams,
+		Events: web.Source{Log: n.log, Stream: n.broker.ServeHTTP},
+		Own:    web.Source{Log: n.ownLog, Stream: n.ownBroker.ServeHTTP},
+		Board:  store, Damage: store.Damage, Metrics: m.Handler(), Streams: n.engine.Streams,
 		Closing: func() bool { return ctx.Err() != nil },
 		Views:   sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
@@ -227,7 +229,8 @@ const statusKept = 240
 func (n *node) status() demo.Ticker {
 	watch := metrics.NewWatch(n.metrics)
 	say := func(now time.Time) stream.Event {
-		return stream.Event{Data: stream.MustJSON(watch.Status(now, n.engine.Streams(), n.store.Size()))}
+		status := watch.Status(now, n.engine.Streams(), n.broker.audiences.Streams(), n.store.Size())
+		return stream.Event{Data: stream.MustJSON(status)}
 	}
 	return demo.Ticker{Topic: stream.Server, Period: time.Second, Say: say}
 }
@@ -246,7 +249,8 @@ func openPort(s *config.Config) (net.Listener, error) {
 	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.Errno(10048)) { // 10048: WSAEADDRINUSE
 		host, port, _ := net.SplitHostPort(s.Addr)
 		number, _ := strconv.Atoi(port)
-		return nil, fmt.Errorf("%s is in use; try `-addr %s`", s.Addr, net.JoinHostPort(host, strconv.Itoa(number%65535+1)))
+		other := net.JoinHostPort(host, strconv.Itoa(number%65535+1))
+		return nil, fmt.Errorf("%s is in use; try `-addr %s`", s.Addr, other)
 	}
 	return listener, err
 }

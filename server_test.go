@@ -2,14 +2,23 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"flag"
 	"io"
+	"math"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -21,6 +30,7 @@ import (
 	"github.com/kataras/golog"
 
 	"iris-broadcast/internal/config"
+	"iris-broadcast/internal/metrics"
 	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
 	"iris-broadcast/internal/web"
@@ -57,20 +67,21 @@ type site struct {
 // serve starts a server with these settings, which ends with the test.
 func serve(t testing.TB, args ...string) *site {
 	t.Helper()
-	listener, err := web.Listen("127.0.0.1:0", 15*time.Second, 10*time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return serveOn(t, listener, args...)
+	return serveFrom(t, openStore, args...)
 }
 
-func serveOn(t testing.TB, listener net.Listener, args ...string) *site {
+// serveFrom is serve with a store of the test's own.
+func serveFrom(t testing.TB, open func(*config.Config) (store, error), args ...string) *site {
 	t.Helper()
 	settings, err := config.Parse(transported(args), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := openStore(settings)
+	listener, err := web.Listen("127.0.0.1:0", settings.Heartbeat, settings.Stall)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := open(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,36 +141,6 @@ func (s *site) post(topic, data string) (stream.ID, error) {
 		return stream.ID{}, &stream.Error{Code: stream.Internal, Detail: response.Status + " " + answer.Detail}
 	}
 	return stream.ParseID(answer.ID)
-}
-
-// list fetches a list and returns the events' data, next, and gap.
-func (s *site) list(path string) (data []string, next string, gap *struct {
-	Since, Oldest string
-	Topics        []string
-}) {
-	s.t.Helper()
-	request, _ := http.NewRequest(http.MethodGet, s.url+path, nil)
-	request.Header.Set("Accept", "application/json")
-	response, err := client0.Do(request)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer response.Body.Close()
-	var answer struct {
-		Events []struct{ Data string }
-		Next   string
-		Gap    *struct {
-			Since, Oldest string
-			Topics        []string
-		}
-	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || answer.Events == nil {
-		s.t.Fatalf("%s: %v", path, err)
-	}
-	for _, e := range answer.Events {
-		data = append(data, e.Data)
-	}
-	return data, answer.Next, answer.Gap
 }
 
 // client0 is the tests' HTTP client. Each of its streams has a connection of its own.
@@ -258,7 +239,7 @@ func eventually(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// registered is how many clients the broker has, and how many topics and patterns they listen to.
+// registered is how many clients the broker has, and how many topics and patterns they are subscribed to.
 func (s *site) registered() (clients, keys int) {
 	answer := make(chan [2]int, 1)
 	select {
@@ -308,6 +289,67 @@ func settled() func() bool {
 	}
 }
 
+// over is how the tests' clients reach the server: "" is in the clear, where it takes connections over from the HTTP
+// server; "handler" is the same without that; and there are "tls" and "h2". CI runs the broker's tests over each.
+var over = os.Getenv("BROADCAST_TEST_OVER")
+
+// shared is the certificate, and its key, of all servers that the tests reach by TLS.
+var shared = sync.OnceValues(func() (certFile, keyFile string) {
+	dir, err := os.MkdirTemp("", "iris-broadcast-test-") // outlives the test that asks first
+	if err != nil {
+		panic(err)
+	}
+	removeShared = func() { os.RemoveAll(dir) }
+	owner := httptest.NewTLSServer(nil) // which has a certificate for 127.0.0.1
+	defer owner.Close()
+	pair := owner.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	write := func(name, kind string, bytes []byte) string {
+		file := filepath.Join(dir, name)
+		text := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes})
+		if err = errors.Join(err, os.WriteFile(file, text, 0o600)); err != nil {
+			panic(err)
+		}
+		return file
+	}
+	trust := x509.NewCertPool()
+	trust.AddCert(owner.Certificate())
+	transport := client0.Transport.(*http.Transport)
+	transport.TLSClientConfig = &tls.Config{RootCAs: trust, ServerName: "127.0.0.1"}
+	transport.ForceAttemptHTTP2 = over == "h2"
+	return write("cert.pem", "CERTIFICATE", pair.Certificate[0]), write("key.pem", "PRIVATE KEY", key)
+})
+
+var removeShared = func() {} // when all tests are over
+
+// transported adds what the transport needs to a server's settings.
+func transported(args []string) []string {
+	if over != "tls" && over != "h2" {
+		return args
+	}
+	certFile, keyFile := shared()
+	return append(args, "-tls-cert", certFile, "-tls-key", keyFile)
+}
+
+// transport has the server reached by it.
+func (s *site) transport() {
+	switch over {
+	case "tls", "h2":
+		s.url = strings.Replace(s.url, "http:", "https:", 1)
+	case "handler":
+		inner := s.server.Handler
+		s.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			inner.ServeHTTP(unhijackable{w}, r)
+		})
+	}
+}
+
+// unhijackable is a ResponseWriter whose connection cannot be taken over.
+type unhijackable struct{ http.ResponseWriter }
+
+func (w unhijackable) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w unhijackable) Flush()                      { http.NewResponseController(w.ResponseWriter).Flush() }
+
 // raw sends a request as it stands over a connection of its own.
 func (s *site) raw(request string) (net.Conn, *bufio.Reader) {
 	s.t.Helper()
@@ -316,4 +358,58 @@ func (s *site) raw(request string) (net.Conn, *bufio.Reader) {
 		s.t.Fatal(err)
 	}
 	return conn, bufio.NewReader(conn)
+}
+
+// dial opens a connection to a server of the tests.
+func dial(t testing.TB, url string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", url[strings.Index(url, "://")+3:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if strings.HasPrefix(url, "https:") {
+		config := client0.Transport.(*http.Transport).TLSClientConfig.Clone()
+		config.NextProtos = nil // HTTP/1
+		return tls.Client(conn, config)
+	}
+	return conn
+}
+
+func TestTheStatusPageIsSmallHoweverLongTheServerHasRun(t *testing.T) {
+	s := serve(t)
+	for i := range statusKept + 5 { // as on a busy server
+		busy := 3 + 2*math.Sin(float64(i)/40)
+		some := func(most float64) float64 { return metrics.Round(most * busy * (1 + math.Sin(float64(i*i))/9)) }
+		p50, p90, p99 := some(0.3), some(0.9), some(2.7)
+		s.ownLog.Append(t.Context(), stream.Event{Topic: stream.Server, Data: stream.MustJSON(metrics.Status{
+			Streams: int(some(900)), Events: some(30), Deliveries: some(20_000), Bytes: some(3_000_000),
+			DelayP50: &p50, DelayP90: &p90, DelayP99: &p99,
+			Left: 1000 + 7*i, Stalled: i / 60, TurnedAway: i / 50, Gaps: i / 20,
+			Memory: some(30), Store: 120 + some(0.4)})})
+	}
+	answer := httptest.NewRecorder()
+	s.server.Handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/status", nil))
+	page := answer.Body.String()
+	if rows := strings.Count(page, `data-topic="$server"`); rows != statusKept {
+		t.Errorf("it has %d rows, want %d", rows, statusKept)
+	}
+	var sent bytes.Buffer
+	compressor := gzip.NewWriter(&sent)
+	io.WriteString(compressor, page)
+	compressor.Close()
+	t.Logf("%d bytes", sent.Len())
+	if n := sent.Len(); n > 18<<10 { // a page with all that it loads must stay below 100 KiB
+		t.Errorf("it has %d bytes, compressed", n)
+	}
+}
+
+func TestAServerThatIsStoppingIsNotReady(t *testing.T) {
+	s := serve(t)
+	s.stop()
+	answer := httptest.NewRecorder()
+	s.server.Handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	if answer.Code != 503 || !strings.Contains(answer.Body.String(), "the server is shutting down") {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
 }

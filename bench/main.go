@@ -104,7 +104,7 @@ func parse(args []string, usage io.Writer) (o options, err error) {
 	flags.StringVar(&o.json, "json", "", "write every measurement to this `file`")
 	flags.StringVar(&o.from, "from", "",
 		"measure nothing; show what -json has written to these `files`, each case from the last that has it")
-	flags.StringVar(&o.against, "against", "", "also measure this other build of the server, a `program`, as \"before\"")
+	flags.StringVar(&o.against, "against", "", "also measure this other build of the server, a `file`, as \"before\"")
 	flags.BoolVar(&o.quick, "quick", false,
 		"one round of everything, small and short: does it work, not how fast is it")
 	if err := flags.Parse(args); err != nil {

@@ -7,33 +7,33 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Audience is all streams that read the same form of the same topics and patterns, so that what one of them gets at an
-// event all get: the same bytes, found once. It belongs to one goroutine.
+// Audience is all streams of the same topics and patterns in the same form, so every event brings all of them the same
+// bytes, found once. It belongs to one goroutine.
 type Audience struct {
 	stream.Selection
 	key      string // in Audiences
 	form     sse.Form
-	last     *Frame                  // sent last: an event may match twice
-	early    map[Stream]stream.ID    // those that have read more of the log than has been sent, and how far
-	served   map[*handlerStream]bool // by a goroutine each
-	shares   []*share                // the others, by the writer that serves them
+	last     *Frame                  // the last one sent: an event may match twice
+	early    map[Stream]stream.ID    // streams that have read beyond what has been sent, and how far
+	served   map[*handlerStream]bool // streams served by their handlers
+	shares   []*share                // the others, by writer
 	outboxes []outbox                // one for each writer
 }
 
-// share is the part of an audience that one writer has.
+// share is the part of an audience that one writer serves.
 type share struct {
-	out     *outbox // the audience's, as members is
+	// Owned by the audience.
+	out     *outbox
 	members int
 
 	// Owned by the writer.
 	conns []*conn
-	batch [][]byte // frames to be written, in order
+	batch [][]byte // frames to write, in order
 	size  int      // bytes of batch
 }
 
-// Join adds a stream. It gets what is of its topics in missed, and then what is sent: from now on, or, if it has read
-// the log further than what has been sent, after that position.
-func (a *Audience) Join(s Stream, missed []*Frame, ahead bool, position stream.ID) {
+// join is Audiences.Join.
+func (a *Audience) join(s Stream, missed []*Frame, ahead bool, position stream.ID) {
 	frames := make([][]byte, 0, len(missed)+1)
 	for _, f := range missed {
 		if a.Match(f.Topic) {
@@ -57,12 +57,13 @@ func (a *Audience) leave(s Stream) {
 	s.leave(a)
 }
 
-// empty says whether nobody is here.
+// empty reports whether no stream is left.
 func (a *Audience) empty() bool {
-	return len(a.early)+len(a.served) == 0 && !slices.ContainsFunc(a.shares, func(s *share) bool { return s.members > 0 })
+	return len(a.early)+len(a.served) == 0 &&
+		!slices.ContainsFunc(a.shares, func(s *share) bool { return s.members > 0 })
 }
 
-// send queues a frame for every stream that does not have it.
+// send queues a frame for every stream that does not have it yet.
 func (a *Audience) send(f *Frame) {
 	if a.last == f {
 		return
@@ -77,27 +78,27 @@ func (a *Audience) send(f *Frame) {
 	a.sendBytes(f.Bytes(a.form), f.ID.Ms)
 }
 
-// miss tells every stream of what it may have missed. It says how many there are. Those that are ahead have a position
-// of their own, and stay there: what follows begins before it.
-func (a *Audience) miss(since stream.ID, gap stream.Gap, position stream.ID) (told int) {
+// miss sends every stream a gap and returns how many streams that were. The early ones have a position of their own,
+// and keep it: what follows begins before it.
+func (a *Audience) miss(since stream.ID, gap stream.Gap, position stream.ID) (sent int) {
 	if gap.Topics = gap.Concerned(a.Selection); len(gap.Topics) == 0 {
 		return 0
 	}
 	for s, at := range a.early {
 		if at.Less(gap.Newest) {
 			s.send(gapAhead(gap, at))
-			told++
+			sent++
 		}
 	}
 	a.sendBytes(appendGap(nil, since.String(), gap, position), 0)
-	told += len(a.served)
+	sent += len(a.served)
 	for _, share := range a.shares {
-		told += share.members
+		sent += share.members
 	}
-	return told
+	return sent
 }
 
-// gapAhead tells a stream that has come further than where the gap began.
+// gapAhead is the gap for an early stream, which has read beyond where the gap began.
 func gapAhead(gap stream.Gap, at stream.ID) []byte {
 	if gap.Oldest.Less(at) {
 		gap.Oldest = at
@@ -105,7 +106,7 @@ func gapAhead(gap stream.Gap, at stream.ID) []byte {
 	return appendGap(nil, at.String(), gap, at)
 }
 
-// sendBytes queues bytes for every stream but the early ones; at is the Unix time in milliseconds when they were
+// sendBytes queues bytes for every stream but the early ones. at is the Unix time in milliseconds when they were
 // logged, or 0.
 func (a *Audience) sendBytes(bytes []byte, at uint64) {
 	for s := range a.served {
@@ -118,7 +119,7 @@ func (a *Audience) sendBytes(bytes []byte, at uint64) {
 	}
 }
 
-// share is the part of the audience whose writer has that outbox.
+// share returns the share of the writer that out is for.
 func (a *Audience) share(out *outbox) *share {
 	for _, s := range a.shares {
 		if s.out == out {

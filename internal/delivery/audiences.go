@@ -3,35 +3,38 @@ package delivery
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
 )
 
-// Audiences is who listens to what. It belongs to one goroutine.
+// Audiences records who is subscribed to what. It belongs to one goroutine.
 type Audiences struct {
-	byKey     map[string]*Audience
-	listeners map[string]map[*Audience]bool // by the key of each topic and pattern
-	outboxes  []outbox                      // one for each of the engine's writers
+	byKey    map[string]*Audience
+	byTopic  map[string]map[*Audience]bool // by the key of each topic and pattern
+	outboxes []outbox                      // one for each of the engine's writers
+	streams  *atomic.Int64                 // in all of them
 }
 
-// NewAudiences returns Audiences without streams, whose streams are the engine's.
+// NewAudiences returns empty Audiences for streams that e opens.
 func NewAudiences(e *Engine) Audiences {
-	as := Audiences{byKey: map[string]*Audience{}, listeners: map[string]map[*Audience]bool{}}
+	as := Audiences{byKey: map[string]*Audience{}, byTopic: map[string]map[*Audience]bool{},
+		streams: &atomic.Int64{}}
 	for _, w := range e.writers {
 		as.outboxes = append(as.outboxes, outbox{writer: w})
 	}
 	return as
 }
 
-// Flush has the writers begin with what audiences were sent.
+// Flush wakes the writers for what the audiences were sent.
 func (as Audiences) Flush() {
 	for i := range as.outboxes {
 		as.outboxes[i].flush()
 	}
 }
 
-// Of is the audience of that form of those topics and patterns, whatever their order.
+// Of returns the audience of those topics and patterns, in any order, in that form.
 func (as Audiences) Of(form sse.Form, topics stream.Selection) *Audience {
 	names := topics.Names()
 	slices.Sort(names)
@@ -44,55 +47,65 @@ func (as Audiences) Of(form sse.Form, topics stream.Selection) *Audience {
 		early: map[Stream]stream.ID{}, served: map[*handlerStream]bool{}}
 	as.byKey[key] = a
 	for topic := range a.Keys {
-		if as.listeners[topic] == nil {
-			as.listeners[topic] = map[*Audience]bool{}
+		if as.byTopic[topic] == nil {
+			as.byTopic[topic] = map[*Audience]bool{}
 		}
-		as.listeners[topic][a] = true
+		as.byTopic[topic][a] = true
 	}
 	return a
 }
 
-// Leave removes a stream from an audience, and the audience if it was the last.
+// Join adds a stream to an audience. The stream gets the frames of its topics in missed, and then what is sent: from
+// now on, or, if it is ahead because it has read beyond what has been sent, after position.
+func (as Audiences) Join(a *Audience, s Stream, missed []*Frame, ahead bool, position stream.ID) {
+	as.streams.Add(1)
+	a.join(s, missed, ahead, position)
+}
+
+// Leave removes a stream from its audience, and the audience if it was the last.
 func (as Audiences) Leave(a *Audience, s Stream) {
+	as.streams.Add(-1)
 	if a.leave(s); !a.empty() {
 		return
 	}
 	delete(as.byKey, a.key)
 	for topic := range a.Keys {
-		if delete(as.listeners[topic], a); len(as.listeners[topic]) == 0 {
-			delete(as.listeners, topic)
+		if delete(as.byTopic[topic], a); len(as.byTopic[topic]) == 0 {
+			delete(as.byTopic, topic)
 		}
 	}
 }
 
-// Send queues a frame for every stream that listens to its topic and does not have it.
+// Send queues a frame for every stream of its topic that does not have it yet.
 func (as Audiences) Send(f *Frame) {
 	for key := range f.Topic.Keys {
-		for a := range as.listeners[key] {
+		for a := range as.byTopic[key] {
 			a.send(f)
 		}
 	}
 }
 
-// Miss tells every stream that what came after since may be missing, if the gap concerns it; the position is the one
-// just before what follows. A stream that has read the log further than since is told of what it may have missed behind
-// that. It says how many were told.
-func (as Audiences) Miss(since stream.ID, gap stream.Gap, position stream.ID) (told int) {
+// Miss sends a gap to every stream that it concerns: events after since may be missing. position is the one just before
+// what follows. A stream that has read beyond since gets a gap from there. Miss returns how many streams that were.
+func (as Audiences) Miss(since stream.ID, gap stream.Gap, position stream.ID) (sent int) {
 	for _, a := range as.byKey {
-		told += a.miss(since, gap, position)
+		sent += a.miss(since, gap, position)
 	}
-	return told
+	return sent
 }
 
-// Has says whether any stream is of the topic.
+// Has reports whether anybody is subscribed to the topic.
 func (as Audiences) Has(topic stream.Topic) bool {
 	for key := range topic.Keys {
-		if as.listeners[key] != nil {
+		if as.byTopic[key] != nil {
 			return true
 		}
 	}
 	return false
 }
 
-// Keys is how many topics and patterns somebody listens to.
-func (as Audiences) Keys() int { return len(as.listeners) }
+// Streams is how many streams have joined. Unlike the other methods it is safe for concurrent use.
+func (as Audiences) Streams() int { return int(as.streams.Load()) }
+
+// Keys is how many topics and patterns have subscribers.
+func (as Audiences) Keys() int { return len(as.byTopic) }

@@ -63,7 +63,7 @@ func (w *writer) start(c *conn, frames [][]byte) {
 	w.stamp++
 	c.state, c.stamp, c.spoke = live, w.stamp, w.ticks
 	ticks := uint32(max(w.limits.Heartbeat/w.period, 4))
-	c.quiet = ticks - rand.Uint32N(ticks/4) // spread, so that a crowd that heard the same event does not come due at once
+	c.quiet = ticks - rand.Uint32N(ticks/4) // spread: a crowd that heard the same event must not be due at once
 	if c.fd >= len(w.conns) {
 		w.conns = append(w.conns, make([]*conn, c.fd+64-len(w.conns))...)
 	}

@@ -266,7 +266,7 @@ func TestAStreamThatIsAheadGetsWhatComesAfterItsPosition(t *testing.T) {
 	news := stream.MustTopic("news")
 	a := audiences.Of(sse.Plain, stream.Select(news))
 	ahead := newHandlerStream(&socket{}, &socket{}, &http.Request{}, sse.Plain, engine())
-	a.Join(ahead, nil, true, stream.ID{Ms: 5, Seq: 2})
+	audiences.Join(a, ahead, nil, true, stream.ID{Ms: 5, Seq: 2})
 	for _, e := range []stream.Event{
 		{ID: stream.ID{Ms: 5, Seq: 1}, Topic: news, Data: "before"},
 		{ID: stream.ID{Ms: 5, Seq: 2}, Topic: news, Data: "the last that it has"},
@@ -292,7 +292,8 @@ func TestAFrameIsEncodedAtMostOnceForEachForm(t *testing.T) {
 	if want := "id: 1-2\ndata: x\n\n"; string(plain) != want {
 		t.Errorf("plain is %q, want %q", plain, want)
 	}
-	if !strings.Contains(string(envelope), `data: {"id":"1-2","topic":"a","type":"","time":"1970-01-01T00:00:00.001Z","data":"x"}`) {
+	want := `data: {"id":"1-2","topic":"a","type":"","time":"1970-01-01T00:00:00.001Z","data":"x"}`
+	if !strings.Contains(string(envelope), want) {
 		t.Errorf("envelope is %q", envelope)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"iris-broadcast/internal/metrics"
 )
 
-// Ending ends streams one after the other, so that their clients do not all come back in one instant: a thousand a second,
-// faster where the time would not do. Its zero value ends nothing.
+// Ending ends streams one after the other, so that their clients do not all reconnect at once: a thousand a second, or
+// faster where drain requires it. The zero value ends nothing.
 type Ending struct {
 	ticker  *time.Ticker
 	began   time.Time
@@ -16,15 +16,15 @@ type Ending struct {
 	ended   int // how many of streams
 }
 
-// NewEnding begins an ending that leaves the last stream a fifth of drain to write what waits for it.
+// NewEnding begins an ending that leaves the last stream a fifth of drain to write what is queued for it.
 func NewEnding(drain time.Duration) Ending {
 	return Ending{ticker: time.NewTicker(time.Millisecond), began: time.Now(), drain: drain}
 }
 
-// Add adds a stream that is to be ended.
+// Add adds a stream to end.
 func (e *Ending) Add(s Stream) { e.streams = append(e.streams, s) }
 
-// Tick tells when to call End; nil, which never does, if nothing is to be ended.
+// Tick says when to call End; it is nil if there is nothing to end.
 func (e *Ending) Tick() <-chan time.Time {
 	if e.ticker == nil {
 		return nil
@@ -32,7 +32,7 @@ func (e *Ending) Tick() <-chan time.Time {
 	return e.ticker.C
 }
 
-// End ends the streams whose time has come. It says whether the whole time is over.
+// End ends the streams that are due. It reports whether drain is over.
 func (e *Ending) End(now time.Time) (over bool) {
 	elapsed := now.Sub(e.began)
 	share := float64(elapsed) / (0.8 * float64(e.drain))

@@ -10,8 +10,8 @@ import (
 )
 
 // Engine brings frames to sockets, for any number of brokers. On Linux it takes clear HTTP/1 streams over from the HTTP
-// server, and a few writers, one a CPU, write to all of them. Everywhere else, and on TLS and HTTP/2, each stream is served
-// by its handler's goroutine. Its methods are safe for concurrent use.
+// server, and a few writers, one a CPU, write to all of them. Everywhere else, and on TLS and HTTP/2, each stream is
+// served by its handler's goroutine. Its methods are safe for concurrent use.
 type Engine struct {
 	limits  Limits
 	metrics *metrics.Metrics
@@ -60,8 +60,8 @@ func (e *Engine) Streams() int {
 	return e.open
 }
 
-// Open is the stream that answers a request which has a place: w is the framework's writer, naive the server's own below
-// it, and nothing but header fields has been written. Once Serve has returned the handler may return.
+// Open is the stream that answers a request which has a place: w is the framework's writer, naive the server's own
+// below it, and nothing but header fields has been written. Once Serve has returned the handler may return.
 func (e *Engine) Open(w, naive http.ResponseWriter, r *http.Request, form sse.Form) Stream {
 	SetHeader(w.Header())
 	if e.writers != nil && r.TLS == nil && r.ProtoMajor == 1 {

@@ -1,5 +1,5 @@
-// Package delivery brings frames to sockets: events encoded once for everybody who reads the same form, and the stream
-// of one client, which its handler serves.
+// Package delivery brings events to sockets: it encodes each once for all clients of the same form, knows who is
+// subscribed to what, and writes to every client's connection without waiting for any.
 package delivery
 
 import (
@@ -10,15 +10,15 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Frame is an event and its bytes, encoded at most once for each form, and only if somebody reads it. It belongs to one
-// goroutine; the bytes may be shared.
+// Frame is an event and its bytes, encoded at most once in each form, and only if there is a subscriber. It belongs to
+// one goroutine; the bytes may be shared.
 type Frame struct {
 	stream.Event
 	encoded [2][]byte
-	size    int // about what it takes in memory; Recent's
+	size    int // in memory, about; for Recent
 }
 
-// Bytes is the frame in that form; nobody may change it.
+// Bytes is the frame in that form. Nobody may change it.
 func (f *Frame) Bytes(form sse.Form) []byte {
 	if f.encoded[form] == nil {
 		f.encoded[form] = Encode(nil, f.Event, form)
@@ -26,7 +26,7 @@ func (f *Frame) Bytes(form sse.Form) []byte {
 	return f.encoded[form]
 }
 
-// Encode appends an event in that form to dst.
+// Encode appends an event in that form to dst and returns the longer slice.
 func Encode(dst []byte, e stream.Event, form sse.Form) []byte {
 	id := sse.MakeLine(e.ID.String())
 	if form == sse.Envelope {
@@ -35,10 +35,10 @@ func Encode(dst []byte, e stream.Event, form sse.Form) []byte {
 	return sse.Append(dst, sse.Event{ID: id, Type: sse.MakeLine(e.Type.String()), Data: e.Data})
 }
 
-// Head is the first block of a stream: when to reconnect, and the position where it begins; in the envelope form the event
-// ready as well. retry is an average: the head has it times a random factor from 0.5 to 1.5, so that clients that are cut off
-// together do not return together. The head sets the client's last event ID to the position, except for a client whose own
-// is lost: it keeps what it has, and so is told of its gap again if it is cut off before.
+// Head is the first block of a stream: when to reconnect, and the position where it begins; in the envelope form the
+// event ready as well. retry is an average: the head has it times a random factor from 0.5 to 1.5, so that clients that
+// are cut off together do not return together. The head sets the client's last event ID to the position, except for a
+// client whose own is lost: it keeps what it has, and so is told of its gap again if it is cut off before.
 func Head(form sse.Form, retry time.Duration, position stream.ID, lost bool) []byte {
 	var id sse.Line
 	if !lost {
@@ -66,13 +66,13 @@ func appendGap(dst []byte, since string, gap stream.Gap, position stream.ID) []b
 	return sse.Append(dst, sse.Event{ID: sse.MakeLine(position.String()), Type: sse.MakeLine("gap"), Data: data})
 }
 
-// TurnedAway is the whole stream of a client for which there is no place: it is to return in 5 to 15 s. EventSource takes
-// any status but 200 for final, so a stream has to say it.
+// TurnedAway is the whole stream of a client for which there is no place: it is to return in 5 to 15 s. EventSource
+// takes any status but 200 for final, so a stream has to say it.
 func TurnedAway() []byte {
 	return sse.AppendHead(nil, 5*time.Second+rand.N(10*time.Second), sse.MakeLine("full"), sse.Line{})
 }
 
-// heartbeat is what a quiet stream says: a comment, or an event with empty data where the page wants to know too.
+// heartbeat is what a quiet stream sends: a comment; in the envelope form an event, so that the page can notice it.
 var heartbeat = [2][]byte{
 	sse.Plain:    sse.AppendComment(nil, sse.MakeLine("heartbeat")),
 	sse.Envelope: sse.Append(nil, sse.Event{Type: sse.MakeLine("heartbeat")}),

@@ -12,8 +12,8 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// handlerStream is a stream that its handler's goroutine serves, on every kind of connection: Write and Serve, which alone
-// touch the socket, belong to that goroutine; the others never wait.
+// handlerStream is a stream that its handler's goroutine serves, on every kind of connection: Write and Serve, which
+// alone touch the socket, belong to that goroutine; the others never wait.
 type handlerStream struct {
 	// Set by newHandlerStream, then read-only.
 	w       io.Writer
@@ -25,19 +25,20 @@ type handlerStream struct {
 	load    *load
 	ready   chan struct{} // holds a token when there is something for Serve to do
 
-	failed metrics.Reason // why the socket takes nothing more; the handler's alone
+	failed metrics.Reason // why writing failed; the handler's alone
 
 	mu      sync.Mutex
-	waiting [][]byte  // frames to be written
-	oldest  uint64    // of waiting: its Unix time in milliseconds, or 0
-	pending int       // bytes that the socket has not taken: of waiting, and of what is being written
-	since   time.Time // since when Serve is busy with what it took, or zero
+	waiting [][]byte  // frames to write
+	oldest  uint64    // frame of waiting: its Unix time in milliseconds, or 0
+	pending int       // bytes that the socket has not accepted: of waiting, and of what is being written
+	since   time.Time // when Serve began to write its present batch, or zero
 	end     metrics.Reason
 }
 
 // newHandlerStream is a stream that writes to w, and flushes and sets deadlines on the server's own writer below it: a
 // framework's may do neither.
-func newHandlerStream(w io.Writer, naive http.ResponseWriter, r *http.Request, form sse.Form, e *Engine) *handlerStream {
+func newHandlerStream(
+	w io.Writer, naive http.ResponseWriter, r *http.Request, form sse.Form, e *Engine) *handlerStream {
 	return &handlerStream{
 		w: w, rc: http.NewResponseController(naive), ctx: r.Context(), form: form,
 		limits: e.limits, metrics: e.metrics, load: &e.load, ready: make(chan struct{}, 1)}
@@ -59,9 +60,9 @@ func (s *handlerStream) enter(a *Audience) { a.served[s] = true }
 // leave implements Stream.
 func (s *handlerStream) leave(a *Audience) { delete(a.served, s) }
 
-// queue queues a frame that was logged at that Unix time in milliseconds, or 0. A client with more than MaxPending waiting
-// is ended if its own socket is the cause: if Serve has been busy with its last batch for over a second. What merely waits
-// for its turn on a busy machine ends nobody.
+// queue queues a frame that was logged at that Unix time in milliseconds, or 0. A client with more than MaxPending
+// waiting is ended if its own socket is the cause: if Serve has been busy with its last batch for over a second. What
+// merely waits for its turn on a busy machine ends nobody.
 func (s *handlerStream) queue(frame []byte, at uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +80,7 @@ func (s *handlerStream) queue(frame []byte, at uint64) {
 	s.wake()
 }
 
-// count adds to what is pending, and says so where that makes a difference to how busy the server is.
+// count adds to what is pending, for the engine's load as well.
 func (s *handlerStream) count(bytes int) {
 	before := s.pending
 	s.pending += bytes
@@ -118,7 +119,8 @@ func (s *handlerStream) Serve(left func(metrics.Reason)) {
 	left(reason)
 }
 
-// serve writes what is sent, everything that waits at once, and heartbeats, until the request ends, a write fails, or End.
+// serve writes what is sent, everything that waits at once, and heartbeats, until the request ends, a write fails, or
+// End.
 func (s *handlerStream) serve() metrics.Reason {
 	quiet := time.NewTimer(s.limits.Heartbeat)
 	defer quiet.Stop()
@@ -157,7 +159,7 @@ func (s *handlerStream) take() (frames [][]byte, oldest uint64, end metrics.Reas
 
 var buffers = sync.Pool{New: func() any { return new([writeSize]byte) }}
 
-// writeAll joins frames, so that they take one write and one flush, or as few as fit.
+// writeAll joins frames, so that they need one write and one flush, or as few as fit.
 func (s *handlerStream) writeAll(frames [][]byte) metrics.Reason {
 	defer s.busy(time.Time{})
 	s.metrics.Deliveries.Add(float64(len(frames)))
@@ -193,7 +195,7 @@ func (s *handlerStream) writeBatch(batch []byte) metrics.Reason {
 	return reason
 }
 
-// busy says since when a write is under way; zero is that none is.
+// busy notes when a write began; zero says that none is under way.
 func (s *handlerStream) busy(since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

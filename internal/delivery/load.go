@@ -14,8 +14,9 @@ const (
 )
 
 // load says how busy the engine is. A client lags because its own socket is full, or because the machine is too busy to
-// serve it; the other clients show which. So the engine is behind while more than half of all streams lag. That may also be
-// a crowd of slow clients, for whom nobody should wait: so there is a budget of one second, full again after a calm minute.
+// serve it; the other clients show which. So the engine is behind while more than half of all streams lag. That may
+// also be a crowd of slow clients, for whom nobody should wait: so there is a budget of one second, full again after a
+// calm minute.
 type load struct {
 	streams atomic.Int64 // served
 	lagging atomic.Int64 // of them, with more than fewBytes pending

@@ -25,7 +25,8 @@ const (
 	kindEnd                      // it ends, after what was sent to it before
 )
 
-// outbox collects the messages for one writer, until Audiences.Flush. It belongs to the goroutine that owns the audiences.
+// outbox collects the messages for one writer, until Audiences.Flush. It belongs to the goroutine that owns the
+// audiences.
 type outbox struct {
 	writer   *writer
 	messages []message

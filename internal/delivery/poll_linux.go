@@ -8,8 +8,8 @@ import (
 	"iris-broadcast/internal/metrics"
 )
 
-// poll waits until something happens to a connection, and has the writer look at it, until the writer has ended. It sleeps
-// as a goroutine that waits for a socket does: Go's own poller wakes it when epoll has something.
+// poll waits until something happens to a connection, and has the writer look at it, until the writer has ended. It
+// sleeps as a goroutine that waits for a socket does: Go's own poller wakes it when epoll has something.
 func (w *writer) poll() {
 	raw, err := w.epoll.SyscallConn()
 	if err != nil {
@@ -35,7 +35,7 @@ func (w *writer) poll() {
 	})
 }
 
-// watch tells epoll of a connection, or what else to wait for.
+// watch adds a connection to epoll, or changes what to wait for.
 func (w *writer) watch(c *conn, op int, events uint32) {
 	event := unix.EpollEvent{Events: events, Fd: int32(c.fd), Pad: c.stamp}
 	if unix.EpollCtl(w.epfd, op, c.fd, &event) != nil {
@@ -43,8 +43,8 @@ func (w *writer) watch(c *conn, op int, events uint32) {
 	}
 }
 
-// look does what events ask for. One may be of a connection that is gone, while another one has its descriptor: the stamp
-// tells.
+// look handles events. One may be of a connection that is gone and whose descriptor another one has: the stamp tells
+// them apart.
 func (w *writer) look(events []unix.EpollEvent) {
 	for _, e := range events {
 		c := w.conns[e.Fd]

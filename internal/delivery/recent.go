@@ -7,7 +7,7 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// Recent holds the newest frames, so that a client that was away for a moment gets them without reading the log, and
+// Recent holds the newest frames, so that a client that was away for a moment gets them without a read of the log and
 // without encoding them again. It belongs to one goroutine.
 type Recent struct {
 	frames   []*Frame  // oldest first
@@ -17,12 +17,12 @@ type Recent struct {
 	most     int       // the bound of size
 }
 
-// NewRecent holds what comes after position, up to about that many bytes of events.
+// NewRecent returns a Recent for what comes after position: up to about that many bytes of events.
 func NewRecent(position stream.ID, bytes int) Recent {
 	return Recent{position: position, newest: position, most: bytes}
 }
 
-// Add adds the newest frame, and lets go of the oldest that are over.
+// Add adds the newest frame, and drops the oldest that exceed the bound.
 func (r *Recent) Add(f *Frame) {
 	f.size = 512 + len(f.Data) + len(f.encoded[sse.Plain]) + len(f.encoded[sse.Envelope])
 	r.frames, r.newest = append(r.frames, f), f.ID
@@ -36,29 +36,30 @@ func (r *Recent) Add(f *Frame) {
 	}
 }
 
-// Forget has it hold nothing for whoever has not come that far.
+// Forget makes it hold nothing for clients before position.
 func (r *Recent) Forget(position stream.ID) {
 	if r.position.Less(position) {
 		r.position = position
 	}
 }
 
-// After returns the frames after a position, or false if there were some that are no longer here.
+// After returns the frames after a position, or false if some of them have been dropped.
 func (r *Recent) After(position stream.ID) ([]*Frame, bool) {
 	if position.Less(r.position) {
 		return nil, false
 	}
-	i, found := slices.BinarySearchFunc(r.frames, position, func(f *Frame, id stream.ID) int { return f.ID.Compare(id) })
+	compare := func(f *Frame, id stream.ID) int { return f.ID.Compare(id) }
+	i, found := slices.BinarySearchFunc(r.frames, position, compare)
 	if found {
 		i++
 	}
 	return r.frames[i:], true
 }
 
-// Holds says whether everything after a position is here, and the position is none of another log's.
+// Holds reports whether everything after a position is held, and the position is not one of another log.
 func (r *Recent) Holds(position stream.ID) bool {
 	return !position.Less(r.position) && !r.newest.Less(position)
 }
 
-// Newest is the position of the newest frame that there was.
+// Newest is the position of the newest frame so far.
 func (r *Recent) Newest() stream.ID { return r.newest }

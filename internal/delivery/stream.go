@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	writeSize = 32 << 10    // bytes of one blocking write at most; each has its own deadline, so slow progress is progress
+	writeSize = 32 << 10    // bytes of a blocking write, at most; each has a deadline, so slow progress is progress
 	patience  = time.Second // how long a socket must be full before what waits behind it counts against the client
 )
 
@@ -40,15 +40,16 @@ func SetHeader(h http.Header) {
 	h.Set("X-Accel-Buffering", "no") // nginx: do not buffer
 }
 
-// Stream is one client's connection, made by Engine.Open. Its life has two parts. First its handler writes to it: Write,
-// WritePage. Then it joins an Audience, its handler calls Serve, and what the audience is sent reaches it in order.
+// Stream is one client's connection, made by Engine.Open. Its life has two parts. First its handler writes to it:
+// Write, WritePage. Then it joins an Audience, its handler calls Serve, and what the audience is sent reaches it in
+// order.
 type Stream interface {
 	// Write writes p before anything that is written next, and may wait for the client. Once a write has failed, later
 	// ones do nothing but return the same reason.
 	Write(p []byte) metrics.Reason
 
-	// WritePage writes what this client missed after since: the gap, if there is one, and the events, which no other client
-	// needs in this form.
+	// WritePage writes what this client missed after since: the gap, if there is one, and the events, which no other
+	// client needs in this form.
 	WritePage(since string, page stream.Page) metrics.Reason
 
 	// Serve serves a stream that has joined its audience. It calls left once, when the stream has ended: because the

@@ -15,10 +15,10 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// arrival is what a connection has until a writer serves it: the socket as Go knows it, for writes that may wait.
+// arrival is what a connection has until a writer serves it: the socket as Go knows it, for writes that may block.
 type arrival struct {
 	net     net.Conn
-	waiting []byte // to be written before anything else
+	waiting []byte // to write before anything else
 	failed  metrics.Reason
 }
 
@@ -40,8 +40,20 @@ func (e *Engine) takeOver(w http.ResponseWriter, r *http.Request, form sse.Form)
 	return c
 }
 
-// responseHead is the status and the header fields, with those that middleware set. The body ends with the connection
-// (RFC 9112, section 6.3), so that an event needs no chunk around it.
+// idlest is the writer with the fewest connections; it gets one more.
+func (e *Engine) idlest() *writer {
+	idlest := e.writers[0]
+	for _, w := range e.writers[1:] {
+		if w.held.Load() < idlest.held.Load() {
+			idlest = w
+		}
+	}
+	idlest.held.Add(1)
+	return idlest
+}
+
+// responseHead is the status line and the header fields, including those that middleware set. The body ends with the
+// connection (RFC 9112, section 6.3), so an event needs no chunk around it.
 func responseHead(r *http.Request, header http.Header) []byte {
 	header.Set("Connection", "close")
 	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
@@ -76,7 +88,7 @@ func ownDescriptor(c net.Conn) (int, error) {
 	return fd, os.NewSyscallError("fcntl", err)
 }
 
-// Write implements Stream. What is small waits for the rest, so that it all goes out at once.
+// Write implements Stream. Small writes wait for the rest, so that everything goes out at once.
 func (c *conn) Write(p []byte) metrics.Reason {
 	a := c.arrival
 	if a.failed != metrics.Open {
@@ -88,7 +100,7 @@ func (c *conn) Write(p []byte) metrics.Reason {
 	return a.failed
 }
 
-// writeOut writes what waits in parts that each have stall to be taken by the socket.
+// writeOut writes what waits, in parts; the socket has stall to accept each.
 func (a *arrival) writeOut(stall time.Duration) metrics.Reason {
 	for len(a.waiting) > 0 {
 		began := time.Now()
@@ -145,7 +157,8 @@ func (c *conn) Close() {
 	a := c.arrival
 	defer a.net.Close()
 	if a.failed == metrics.Open && c.writer.post(
-		message{kind: kindStart, conn: c, frames: [][]byte{a.waiting}}, message{kind: kindEnd, conn: c, reason: metrics.Closing}) {
+		message{kind: kindStart, conn: c, frames: [][]byte{a.waiting}},
+		message{kind: kindEnd, conn: c, reason: metrics.Closing}) {
 		return
 	}
 	if a.failed == metrics.Open {

@@ -19,9 +19,9 @@ const (
 	soon      = 8         // frames written alone, one after the other, after which nobody is taken to wait for the CPU
 )
 
-// writer owns some of the connections: nothing else touches them. It works in passes: it takes everything that waits and
-// gives each connection its bytes in one write; what arrives meanwhile goes out in the next pass. So batches grow by
-// themselves under load, and a lone event waits for nothing.
+// writer owns some of the connections: nothing else touches them. It works in passes: it takes everything that waits
+// and gives each connection its bytes in one write; what arrives meanwhile goes out in the next pass. So batches grow
+// by themselves under load, and a lone event waits for nothing.
 type writer struct {
 	// Set by newWriter, then read-only.
 	index   int // of Engine.writers
@@ -100,18 +100,6 @@ func newWriter(e *Engine, index int) (*writer, error) {
 	go w.poll()
 	go w.run()
 	return w, nil
-}
-
-// idlest is the writer with the fewest connections; it gets one more.
-func (e *Engine) idlest() *writer {
-	idlest := e.writers[0]
-	for _, w := range e.writers[1:] {
-		if w.held.Load() < idlest.held.Load() {
-			idlest = w
-		}
-	}
-	idlest.held.Add(1)
-	return idlest
 }
 
 // post queues messages, all or, once the writer is closed, none: then it returns false.
@@ -251,8 +239,8 @@ func (w *writer) write(c *conn, p []byte) bool {
 	return false
 }
 
-// send makes one write(2). A raw call is a tenth cheaper, since Go's scheduler does not hear of it, but leaves others less
-// of the CPU: under load publishers brought a third less beside it. The socket never blocks.
+// send makes one write(2). A raw call is a tenth cheaper, since Go's scheduler does not hear of it, but leaves others
+// less of the CPU: under load publishers brought a third less beside it. The socket never blocks.
 func send(fd int, p []byte, raw bool) (n int, err error) {
 	for {
 		if raw {

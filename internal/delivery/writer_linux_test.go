@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 
 	"iris-broadcast/internal/metrics"
 	"iris-broadcast/internal/sse"
+	"iris-broadcast/internal/stream"
 )
 
 // socketPair is a conn of the writer, and its client's end.
@@ -106,5 +109,53 @@ func TestAFrameForOneConnectionMakesRoomOnceItIsWritten(t *testing.T) {
 	case <-room:
 	default:
 		t.Error("whoever waits for room is not woken")
+	}
+}
+
+func TestADeliveryAllocatesNothing(t *testing.T) {
+	const clients, events = 100, 200
+	e := NewEngine(limits, metrics.New())
+	defer e.Close(t.Context())
+	news := stream.MustTopic("news")
+	audiences := NewAudiences(e)
+	audience := audiences.Of(sse.Plain, stream.Select(news))
+	var sockets []*os.File
+	buffer := make([]byte, 4096)
+	readAll := func(n int) {
+		for _, client := range sockets {
+			if _, err := io.ReadFull(client, buffer[:n]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range clients {
+		c, client := socketPair(t, e.idlest())
+		client.SetReadDeadline(time.Now().Add(20 * time.Second))
+		c.arrival = &arrival{waiting: []byte("head")}
+		audiences.Join(audience, c, nil, false, stream.ID{})
+		sockets = append(sockets, client)
+	}
+	audiences.Flush()
+	readAll(len("head"))
+	frames := make([]Frame, events)
+	for i := range frames {
+		id := stream.ID{Ms: 1000, Seq: uint64(1000 + i)}
+		frames[i].Event = stream.Event{ID: id, Topic: news, Data: strings.Repeat("x", 100)}
+	}
+	round := func() {
+		for i := range frames { // one by one: each is a write of its own
+			audiences.Send(&frames[i])
+			audiences.Flush()
+			readAll(len(frames[i].Bytes(sse.Plain)))
+		}
+	}
+	round() // grows what is used again and again
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	round()
+	runtime.ReadMemStats(&after)
+	each := float64(after.Mallocs-before.Mallocs) / (clients * events)
+	if t.Logf("%.4f allocations a delivery", each); each > 0.2 {
+		t.Error("that is too many")
 	}
 }

@@ -39,7 +39,7 @@ type Metrics struct {
 	Deliveries prometheus.Counter   // an event, written to one client
 	Bytes      prometheus.Counter   // written for them
 	Batch      prometheus.Histogram // events that went out in one write
-	Delay      prometheus.Histogram // seconds from an event's append until it was written to the last client of its writer
+	Delay      prometheus.Histogram // seconds from an event's append until its writer has written it
 	Append     prometheus.Histogram // seconds that Log.Append took
 	Refused    prometheus.Counter   // appends that failed
 
@@ -68,11 +68,13 @@ func New() *Metrics {
 	m.Gaps = m.counter("broadcast_gaps_total", "Streams told that events they asked for are gone.")
 
 	m.Events = m.counter("broadcast_events_total", "Events that were appended to the log and came to this node.")
-	m.Deliveries = m.counter("broadcast_deliveries_total", "Events written to clients: one event to ten clients is ten.")
+	m.Deliveries = m.counter("broadcast_deliveries_total",
+		"Events written to clients: one event to ten clients is ten.")
 	m.Bytes = m.counter("broadcast_delivered_bytes_total", "Bytes of events written to clients.")
 	m.Batch = m.histogram("broadcast_batch_events", "Events that went out in one write.",
 		prometheus.ExponentialBuckets(1, 2, 12))
-	m.Delay = m.histogram("broadcast_delivery_delay_seconds", "From an event's append until it was written, of the oldest in each batch.",
+	m.Delay = m.histogram("broadcast_delivery_delay_seconds",
+		"From an event's append until it was written, of the oldest in each batch.",
 		prometheus.ExponentialBuckets(0.0005, 1.5, 28))
 	m.Append = m.histogram("broadcast_append_seconds", "How long publishers waited for the log.",
 		prometheus.ExponentialBuckets(0.00005, 2, 18))
@@ -109,7 +111,7 @@ func (m *Metrics) Since(ms uint64, now time.Time) {
 	}
 }
 
-// Measured is a log whose Append is measured.
+// Measured is a log whose events and appends are counted.
 type Measured struct {
 	stream.Log
 	Metrics *Metrics
@@ -123,4 +125,12 @@ func (l Measured) Append(ctx context.Context, events ...stream.Event) ([]stream.
 		l.Metrics.Refused.Inc()
 	}
 	return ids, err
+}
+
+// Follow implements stream.Log.
+func (l Measured) Follow(ctx context.Context, after stream.ID, deliver func(stream.Batch) error) error {
+	return l.Log.Follow(ctx, after, func(batch stream.Batch) error {
+		l.Metrics.Events.Add(float64(len(batch.Events)))
+		return deliver(batch)
+	})
 }

@@ -28,6 +28,8 @@ type Status struct {
 	TurnedAway int `json:"turned_away"`
 	Gaps       int `json:"gaps"`
 
+	Watching int `json:"watching"` // streams of what clients publish; not of this status
+
 	Memory float64 `json:"memory_mib"` // held by the Go runtime
 	Store  float64 `json:"store_mib"`
 }
@@ -44,12 +46,12 @@ type Watch struct {
 // NewWatch returns a Watch whose first Status covers the time from now on.
 func NewWatch(m *Metrics) *Watch {
 	w := &Watch{metrics: m}
-	w.Status(time.Now(), 0, 0)
+	w.Status(time.Now(), 0, 0, 0)
 	return w
 }
 
 // Status returns the Status at now. store is in bytes.
-func (w *Watch) Status(now time.Time, streams int, store float64) Status {
+func (w *Watch) Status(now time.Time, streams, watching int, store float64) Status {
 	m := w.metrics
 	ended := func(reason Reason) int { return int(count(m.ended[reason])) }
 	last := *w
@@ -58,6 +60,7 @@ func (w *Watch) Status(now time.Time, streams int, store float64) Status {
 	seconds := max(now.Sub(last.at).Seconds(), 0.001)
 	return Status{
 		Streams:    streams,
+		Watching:   watching,
 		Events:     Round((w.events - last.events) / seconds),
 		Deliveries: Round((w.deliveries - last.deliveries) / seconds),
 		Bytes:      Round((w.bytes - last.bytes) / seconds),

@@ -26,7 +26,7 @@ func TestAStatusCoversTheTimeSinceTheLastOne(t *testing.T) {
 		}
 		m.Events.Add(10)
 		m.Gaps.Inc()
-		status := watch.Status(watch.at.Add(2*time.Second), 3, 1<<20)
+		status := watch.Status(watch.at.Add(2*time.Second), 3, 3, 1<<20)
 		if status.Events != 5 || status.Streams != 3 || status.Store != 1 || status.Memory <= 0 {
 			t.Errorf("%v: %+v", c.delays, status)
 		}
@@ -43,7 +43,7 @@ func TestAStatusCoversTheTimeSinceTheLastOne(t *testing.T) {
 			}
 		}
 	}
-	if gaps := watch.Status(time.Now(), 0, 0).Gaps; gaps != 5 {
+	if gaps := watch.Status(time.Now(), 0, 0, 0).Gaps; gaps != 5 {
 		t.Errorf("%d gaps since the start, want 5", gaps)
 	}
 }

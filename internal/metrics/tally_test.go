@@ -33,8 +33,10 @@ func TestAboveFiveASecondThereIsOneLine(t *testing.T) {
 		time.Sleep(2 * time.Second)
 	})
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	want := []string{"added. 1 ", "added. 2 ", "added. 3 ", "added. 4 ", "added. 5 ", "added. 6 ", "added. 7 ", "added. 8 ",
-		"95 clients added, 40 removed. 63 registered clients", "100 clients turned away: all 103 streams", "Removed client (stalled). 62"}
+	want := []string{"added. 1 ", "added. 2 ", "added. 3 ",
+		"added. 4 ", "added. 5 ", "added. 6 ", "added. 7 ", "added. 8 ",
+		"95 clients added, 40 removed. 63 registered clients", "100 clients turned away: all 103 streams",
+		"Removed client (stalled). 62"}
 	if len(lines) != len(want) {
 		t.Fatalf("%d lines, want %d:\n%s", len(lines), len(want), log.String())
 	}

@@ -117,7 +117,7 @@ func (s *Site) file(ctx iris.Context) error { return s.serve(ctx, ctx.Params().G
 func (s *Site) serve(ctx iris.Context, file string) error {
 	a, ok := s.assets[file]
 	if !ok {
-		return stream.Errorf(stream.NotFound, "There is no such file; start from the home page, /.")
+		return stream.Errorf(stream.NotFound, "There is no such file. The home page is /.")
 	}
 	if a.policy != "" {
 		setHeader(ctx, "Content-Security-Policy", a.policy)

@@ -89,7 +89,7 @@ func fail(ctx iris.Context, err error) {
 func (s *Site) unrouted(ctx iris.Context) error {
 	allow := allowed(ctx)
 	if len(allow) == 1 { // OPTIONS
-		return stream.Errorf(stream.NotFound, "There is nothing at this address; start from the home page, /.")
+		return stream.Errorf(stream.NotFound, "There is nothing at this address. The home page is /.")
 	}
 	setHeader(ctx, "Allow", strings.Join(allow, ", "))
 	detail := "This address accepts " + strings.Join(allow, ", ") + "."

@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setOptions sets options that accepted sockets inherit from the listening socket (tcp(7), socket(7)): the size of the send
-// buffer, and after how long without an acknowledgment the kernel closes a connection (TCP_USER_TIMEOUT, RFC 5482).
+// setOptions sets options that accepted sockets inherit from the listening socket (tcp(7), socket(7)): the size of the
+// send buffer, and after how long without an acknowledgment the kernel closes a connection (TCP_USER_TIMEOUT, RFC
+// 5482).
 func setOptions(listening syscall.RawConn, buffer int, timeout time.Duration) error {
 	var failed error
 	controlled := listening.Control(func(fd uintptr) {

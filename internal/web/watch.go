@@ -34,7 +34,8 @@ func (s *Site) watchPage(ctx iris.Context) error {
 	if err != nil {
 		return err
 	}
-	page, err := s.source(topics).Page(ctx.Request().Context(), stream.Query{Topics: topics, Newest: watchedEvents, NewestBytes: watchedBytes})
+	newest := stream.Query{Topics: topics, Newest: watchedEvents, NewestBytes: watchedBytes}
+	page, err := s.source(topics).Page(ctx.Request().Context(), newest)
 	if err != nil {
 		return err
 	}

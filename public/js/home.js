@@ -4,6 +4,7 @@ import './elements/live-table.js';
 import './elements/live-line.js';
 import './elements/live-card.js';
 import './elements/live-figures.js';
+import './elements/polled-topic.js';
 import './elements/page.js';
 
 document.querySelector('live-stream').addEventListener('live-event', ({ detail }) => {

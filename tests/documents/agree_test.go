@@ -193,6 +193,26 @@ func TestTheDocumentsNameWhatIsThere(t *testing.T) {
 	}
 }
 
+// walked is a function on a newcomer's walk: package.(*Type).Function.
+var walked = regexp.MustCompile("`[a-z]+\\.(?:\\(\\*([A-Za-z]+)\\)|([A-Z][a-zA-Z]*))\\.([A-Za-z]+)`")
+
+func TestANewcomersWalkIsShortAndNamesWhatIsThere(t *testing.T) {
+	t.Parallel()
+	walk, all := section(t, "docs/design.md", "A newcomer's walk"), code(t)
+	if hops := len(regexp.MustCompile(`(?m)^\d+\. `).FindAllString(walk, -1)); hops < 5 || hops > 9 {
+		t.Errorf("it has %d hops, want at most nine", hops)
+	}
+	functions := walked.FindAllStringSubmatch(walk, -1)
+	if len(functions) < 9 {
+		t.Fatalf("it names %v", functions)
+	}
+	for _, f := range functions {
+		if !regexp.MustCompile(`func \(\w+ \*?` + f[1] + f[2] + `\) ` + f[3] + `\(`).MatchString(all) {
+			t.Errorf("there is no %s", f[0])
+		}
+	}
+}
+
 func TestTheREADMEIsShort(t *testing.T) {
 	t.Parallel()
 	if n := strings.Count(document(t, "README.md"), "\n"); n > 150 {

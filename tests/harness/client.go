@@ -3,6 +3,7 @@ package harness
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -154,10 +155,21 @@ func (r *Reader) Must() sse.Message {
 	return m
 }
 
+// Dial opens a connection to the server, for HTTP/1, over TLS if the server speaks that.
+func (s *Server) Dial() (net.Conn, error) {
+	conn, err := net.Dial("tcp", s.Host())
+	if err != nil || !strings.HasPrefix(s.URL, "https:") {
+		return conn, err
+	}
+	config := s.client.Transport.(*http.Transport).TLSClientConfig.Clone()
+	config.NextProtos, config.ServerName = nil, "127.0.0.1"
+	return tls.Client(conn, config), nil
+}
+
 // Raw sends a request as it stands over a connection of its own.
 func (s *Server) Raw(request string) (net.Conn, *bufio.Reader) {
 	s.t.Helper()
-	conn, err := net.Dial("tcp", s.Host())
+	conn, err := s.Dial()
 	if err != nil {
 		s.t.Fatal(err)
 	}

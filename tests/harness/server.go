@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -244,7 +243,7 @@ func (s *Server) Posts(posts ...Post) (ids []string) {
 // Try is Posts where the server may be gone: it returns the ids of what was acknowledged before that. It takes one
 // connection, and does not wait for each answer (RFC 9112, 9.3.2).
 func (s *Server) Try(posts ...Post) (ids []string, err error) {
-	conn, err := net.Dial("tcp", s.Host())
+	conn, err := s.Dial()
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,19 @@ func pairFiles() (certFile, keyFile string) {
 // ServeTLS is Serve with TLS. The server's requests and streams share one connection by HTTP/2.
 func ServeTLS(t testing.TB, args ...string) *Server {
 	t.Helper()
+	return serveTLS(t, TLSTransport(t), args...)
+}
+
+// ServeTLS1 is Serve with TLS, where each stream has a connection of its own by HTTP/1.
+func ServeTLS1(t testing.TB, args ...string) *Server {
+	t.Helper()
 	transport := TLSTransport(t)
+	transport.ForceAttemptHTTP2 = false
+	return serveTLS(t, transport, args...)
+}
+
+func serveTLS(t testing.TB, transport *http.Transport, args ...string) *Server {
+	t.Helper()
 	t.Cleanup(transport.CloseIdleConnections)
 	certFile, keyFile := pairFiles()
 	s := Serve(t, append(args, "-tls-cert", certFile, "-tls-key", keyFile)...)

@@ -57,7 +57,8 @@ func TestThePageComesBackAfterTheServerHas(t *testing.T) {
 	b.UntilLive()
 	b.Until("rows come again", `document.querySelector('#messagesTable tr.gap + tr .message')`)
 	// A log in memory begins anew: nobody can say what was in the old one after the last row.
-	for selector, want := range map[string]string{"tr.gap": "may be missing here", "#news .notice": "may be missing here"} {
+	for selector, want := range map[string]string{
+		"tr.gap": "may be missing here", "#news .notice": "may be missing here"} {
 		if notice := b.Seen(selector); !strings.Contains(notice, want) {
 			t.Errorf("the page says %q, want %q in it", notice, want)
 		}

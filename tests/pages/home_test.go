@@ -43,6 +43,11 @@ func TestTheHomePageSaysHowManyAreWatching(t *testing.T) {
 	two := harness.Browse(t)
 	two.OpenLive(s.URL + "/comments")
 	one.Until("two are watching", `document.querySelector(".watching").innerText === "2 watching now"`)
+	if n := s.Streams(); n != 2 {
+		t.Errorf("there are %d streams: the figures have one of their own", n)
+	}
+	two.Open(s.URL + "/nothing-here")
+	one.Until("one has left", `document.querySelector(".watching").innerText === "1 watching now"`)
 }
 
 // hiding has the page's document say that nobody sees it, after hide(true); a headless browser always says that

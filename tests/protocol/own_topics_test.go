@@ -43,12 +43,33 @@ func TestTheServersOwnTopicsAreALogOfTheirOwn(t *testing.T) {
 	}
 	var list struct{ Events []struct{ ID string } }
 	_, text := s.Do("GET", "/events/$server?since="+first.ID, "", "Accept: application/json")
-	if err := json.Unmarshal([]byte(text), &list); err != nil || len(list.Events) == 0 || list.Events[0].ID != second.ID {
+	err := json.Unmarshal([]byte(text), &list)
+	if err != nil || len(list.Events) == 0 || list.Events[0].ID != second.ID {
 		t.Errorf("the list is %s", text)
 	}
 	id := s.Publish("news", "x") // "*" has this and nothing of the server's own
 	if m := all.Must(); m.Data != "x" || m.ID != id {
 		t.Errorf("got %+v", m)
+	}
+}
+
+func TestTheServersOwnReportsCountNeitherAsEventsNorAsGaps(t *testing.T) {
+	t.Parallel()
+	s := harness.Serve(t, "-demo=false")
+	r := s.Listen("/events/$server", "1-1") // as a page that comes back after a restart
+	if m := r.Must(); m.Type != "gap" {
+		t.Fatalf("got %+v, want a gap", m)
+	}
+	for range 2 {
+		var report struct {
+			Events *float64 `json:"events_per_second"`
+			Gaps   *int     `json:"gaps"`
+		}
+		m := r.Must()
+		err := json.Unmarshal([]byte(m.Data), &report)
+		if err != nil || report.Events == nil || *report.Events != 0 || report.Gaps == nil || *report.Gaps != 0 {
+			t.Errorf("on a server without events: %s, %v", m.Data, err)
+		}
 	}
 }
 

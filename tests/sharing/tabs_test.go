@@ -15,7 +15,8 @@ func TestTwelveTabsShareAStreamForEachLogAndOutliveTheirWorker(t *testing.T) { /
 	s := harness.Serve(t, "-demo=false")
 	m := harness.Between(t, s)
 	all := harness.Tabs(t, 13, "")
-	m.Home(all[1:]) // the first tab is what the browser context belongs to
+	all[0].OpenLive(m.URL + "/status") // it is what the browser context belongs to, so it stays open
+	m.Home(all[1:])
 	s.UntilStreams(2)
 	starter, others := all[1], all[2:]
 	starter.Close()
@@ -56,7 +57,7 @@ func TestTabsWithoutLocksOutliveTheirWorker(t *testing.T) {
 	for _, b := range all {
 		b.Shows(said)
 	}
-	s.UntilStreams(2) // who waits long for an answer asks for another worker
+	s.UntilStreams(1) // who waits long for an answer asks for another worker
 }
 
 func TestATabThatCrashesIsNoLongerListenedFor(t *testing.T) {
@@ -122,12 +123,16 @@ func TestWithoutAWorkerTheServersOwnTopicsTakeAPlaceToo(t *testing.T) {
 	s := harness.Serve(t, "-demo=false")
 	all := harness.Tabs(t, 6, harness.Alone)[1:] // the first tab is what the browser context belongs to
 	for i, b := range all {
-		b.Open(s.URL + "/")
+		b.Open(s.URL + "/time")
+		harness.Eval[bool](b, listening)
+		if i < 3 {
+			b.UntilLive()
+		}
+		listen(b, 0, []string{"$server"}, "")
 		if i == 0 {
 			s.UntilStreams(2)
 		}
 		if i < 3 {
-			b.UntilLive()
 			continue
 		}
 		b.Until("it says why it is not live", `document.querySelector('#state').textContent === `+harness.Quote(full))

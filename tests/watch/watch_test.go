@@ -84,7 +84,7 @@ func TestWatchedNumbersAreChartsAndTasksHaveProgress(t *testing.T) {
 	}
 	s.Publish("jobs", `{"status":"in_progress","completion":51.22}`)
 	b.Until("the bar is there", `document.querySelector(".runs progress").value === 51.22`)
-	if run := b.Seen(".runs li"); !strings.Contains(run, "in progress") || !strings.Contains(run, "51.2 %") {
+	if run := b.Seen(".runs li"); !strings.Contains(run, "in progress") || !strings.Contains(run, "51.2%") {
 		t.Errorf("the task says %q", run)
 	}
 	s.Publish("jobs", `{"status":"completed","completion":100,"speed":3.5,"timestamp":1795230273}`)

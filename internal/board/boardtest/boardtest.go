@@ -242,13 +242,13 @@ func position(t *testing.T, open Open) {
 	store, log := open(t)
 	c := comment(t, store, 1)
 	setLike(t, store, c.ID, "a", true, 1)
-	l := list(t, store, "a", 10, 0)
-	page, err := log.Page(t.Context(), stream.Query{Topics: stream.Select(stream.Comments), After: l.Position, Limit: 10})
+	l, comments := list(t, store, "a", 10, 0), stream.Select(stream.Comments)
+	page, err := log.Page(t.Context(), stream.Query{Topics: comments, After: l.Position, Limit: 10})
 	if err != nil || len(page.Events) != 0 || page.Gap != nil {
 		t.Errorf("after the list's position: %+v, %v", page, err)
 	}
 	setLike(t, store, c.ID, "b", true, 2)
-	page, err = log.Page(t.Context(), stream.Query{Topics: stream.Select(stream.Comments), After: l.Position, Limit: 10})
+	page, err = log.Page(t.Context(), stream.Query{Topics: comments, After: l.Position, Limit: 10})
 	if err != nil || len(page.Events) != 1 {
 		t.Errorf("after one more like: %+v, %v", page, err)
 	}

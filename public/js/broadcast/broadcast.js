@@ -1,7 +1,8 @@
-// Subscribes a page to topics, over one stream that all tabs of the site share and that reconnects by itself.
-// Browsers open at most six HTTP/1.1 connections per host: with a stream per tab, the seventh tab would not even
-// load. So a shared worker (worker.js) holds the stream. Browsers without shared workers open a stream per tab, four
-// at most (own.js). To use it on another site, copy this folder.
+// Subscribes a page to topics, over a stream that all tabs of the site share and that reconnects by itself: one for
+// each of the server's two logs, while a tab subscribes to it. Browsers open at most six HTTP/1.1 connections per
+// host: with a stream per tab, the seventh tab would not even load. So a shared worker (worker.js) holds the stream.
+// Browsers without shared workers open a stream per tab, four at most (own.js). To use it on another site, copy this
+// folder.
 
 import { isOwn } from './line.js';
 import { page } from './tab.js';

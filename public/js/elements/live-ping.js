@@ -49,7 +49,7 @@ class LivePing extends LiveElement {
     const { least, usual, most } = this.bars.add(after);
     this.querySelector('#gap .ms').textContent = after;
     this.querySelector('.least').textContent = `shortest ${least} ms`;
-    this.querySelector('.usual').textContent = `usual ${usual} ms`;
+    this.querySelector('.usual').textContent = `typical ${usual} ms`;
     this.querySelector('.most').textContent = `longest ${most} ms`;
   }
 }

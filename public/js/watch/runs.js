@@ -48,7 +48,7 @@ export class Runs {
       row.dataset.tone = tone(status);
       row.querySelector('.run-name').textContent = title;
       row.querySelector('.run-status').textContent = status.replaceAll('_', ' ');
-      row.querySelector('.run-share').textContent = `${digits.format(share)} %`;
+      row.querySelector('.run-share').textContent = `${digits.format(share)}%`;
       row.querySelector('progress').value = share;
       row.querySelector('progress').ariaLabel = `${title}: ${status}`;
     }
