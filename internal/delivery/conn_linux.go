@@ -193,6 +193,13 @@ func (w *writer) close() {
 	<-w.done
 }
 
+func (w *writer) wakeUp() {
+	select {
+	case w.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
 // cut is the end of run.
 func (w *writer) cut() {
 	defer w.epoll.Close() // which waits for poll, which waits for done

@@ -78,7 +78,9 @@ type Stream interface {
 func writePage(s Stream, since string, page stream.Page, form sse.Form, m *metrics.Metrics) metrics.Reason {
 	var encoded []byte
 	if page.Gap != nil {
-		m.Gaps.Inc()
+		if !page.Gap.Internal() { // after every restart each page misses some of the server's own reports
+			m.Gaps.Inc()
+		}
 		encoded = appendGap(encoded, since, *page.Gap, page.Begin())
 	}
 	for _, e := range page.Events {

@@ -119,13 +119,6 @@ func (w *writer) post(messages ...message) bool {
 	return true
 }
 
-func (w *writer) wakeUp() {
-	select {
-	case w.wake <- struct{}{}:
-	default: // it is awake already
-	}
-}
-
 // run is the writer: each round is a pass.
 func (w *writer) run() {
 	tick := time.NewTicker(w.period)

@@ -86,3 +86,8 @@ func (g Gap) Concerned(s Selection) []string {
 	}
 	return slices.DeleteFunc(s.Names(), func(name string) bool { return !keys[strings.TrimSuffix(name, "*")] })
 }
+
+// Internal reports whether the gap is in the server's own log.
+func (g Gap) Internal() bool {
+	return len(g.Topics) > 0 && strings.HasPrefix(g.Topics[0], "$")
+}

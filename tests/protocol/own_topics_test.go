@@ -53,16 +53,21 @@ func TestTheServersOwnTopicsAreALogOfTheirOwn(t *testing.T) {
 	}
 }
 
-func TestTheServersOwnReportsAreNotCountedAsEvents(t *testing.T) {
+func TestTheServersOwnReportsCountNeitherAsEventsNorAsGaps(t *testing.T) {
 	t.Parallel()
 	s := harness.Serve(t, "-demo=false")
-	r := s.Listen("/events/$server?since=all", "")
+	r := s.Listen("/events/$server", "1-1") // as a page that comes back after a restart
+	if m := r.Must(); m.Type != "gap" {
+		t.Fatalf("got %+v, want a gap", m)
+	}
 	for range 2 {
 		var report struct {
 			Events *float64 `json:"events_per_second"`
+			Gaps   *int     `json:"gaps"`
 		}
 		m := r.Must()
-		if err := json.Unmarshal([]byte(m.Data), &report); err != nil || report.Events == nil || *report.Events != 0 {
+		err := json.Unmarshal([]byte(m.Data), &report)
+		if err != nil || report.Events == nil || *report.Events != 0 || report.Gaps == nil || *report.Gaps != 0 {
 			t.Errorf("on a server without events: %s, %v", m.Data, err)
 		}
 	}
