@@ -2,6 +2,8 @@ package pages
 
 import (
 	"fmt"
+	"net/http"
+	"sync/atomic"
 	"testing"
 
 	"iris-broadcast/tests/harness"
@@ -46,7 +48,7 @@ func TestTheHomePageSaysHowManyAreWatching(t *testing.T) {
 	if n := s.Streams(); n != 2 {
 		t.Errorf("there are %d streams: the figures have one of their own", n)
 	}
-	two.Open(s.URL + "/nothing-here")
+	two.Open(s.URL + "/watch")
 	one.Until("one has left", `document.querySelector(".watching").innerText === "1 watching now"`)
 }
 
@@ -58,6 +60,36 @@ const hiding = `{
 	Object.defineProperty(Document.prototype, "visibilityState", { get: () => (hidden ? "hidden" : "visible") });
 	globalThis.hide = (now) => { hidden = now; return document.dispatchEvent(new Event("visibilitychange")); };
 }`
+
+func TestAHiddenHomePageAsksForNoFigures(t *testing.T) {
+	t.Parallel()
+	s := harness.Serve(t, "-demo=false")
+	m := harness.Between(t, s)
+	var asked atomic.Int32
+	m.Answer(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/events/$server" {
+			asked.Add(1)
+		}
+		m.Forward(w, r)
+	})
+	more := func(n int32) func() bool { return func() bool { return asked.Load() > n } }
+	b := harness.Browse(t)
+	b.Inject(hiding)
+	b.OpenLive(m.URL + "/")
+	harness.Eval[bool](b, `document.querySelector("polled-topic").setAttribute("every", 0.01) ?? true`)
+	harness.Eventually(t, "a visible page asks again and again", more(5))
+	harness.Eval[bool](b, `hide(true)`)
+	before := asked.Load()
+	for i := range 20 {
+		s.Publish("news", fmt.Sprint("news ", i))
+		b.Until("it is there", cards+`.news === "news `+fmt.Sprint(i)+`"`)
+	}
+	if n := asked.Load() - before; n > 1 { // one may have been under way
+		t.Errorf("it has asked %d times", n)
+	}
+	harness.Eval[bool](b, `hide(false)`)
+	harness.Eventually(t, "it asks as soon as it is visible", more(before+3))
+}
 
 func TestATabTellsWhatWasMissedAndWhetherItIsLive(t *testing.T) {
 	t.Parallel()

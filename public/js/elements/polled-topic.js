@@ -19,6 +19,7 @@ class PolledTopic extends LiveElement {
   disconnectedCallback() {
     super.disconnectedCallback();
     document.removeEventListener('visibilitychange', this);
+    this.#live = false;
     clearTimeout(this.#timer);
   }
 
@@ -39,9 +40,9 @@ class PolledTopic extends LiveElement {
   }
 
   async #ask() {
-    this.#in(Number(this.getAttribute('every')) * 1000);
     const { events } = await request(`/events/${this.getAttribute('topic')}?last=1`).catch(() => ({ events: [] }));
     for (const detail of events) this.stream.dispatchEvent(new CustomEvent('live-event', { detail }));
+    this.#in(Number(this.getAttribute('every')) * 1000);
   }
 }
 
