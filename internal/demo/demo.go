@@ -73,7 +73,7 @@ func (t Ticker) Run(ctx context.Context, log stream.Log, subscribed func(stream.
 		event.Topic = t.Topic
 		_, err := log.Append(ctx, event)
 		if err != nil && !failing && ctx.Err() == nil {
-			golog.Errorf("Demo topic %s: %v; retrying", t.Topic, err)
+			golog.Errorf("Publishing to %s: %v; retrying", t.Topic, err)
 		}
 		failing = err != nil
 	}

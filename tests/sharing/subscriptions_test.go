@@ -103,19 +103,24 @@ func TestTheServersOwnTopicsHaveAStreamOfTheirOwn(t *testing.T) {
 	}
 }
 
-func TestTopicsOfTwoLogsAreRefusedAtOnce(t *testing.T) {
+func TestTopicsThatAreNoStreamAreRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	b := harness.Browse(t)
 	b.OpenLive(harness.Serve(t, "-demo=false").URL + "/time")
-	got := harness.Eval[string](b, `import('/public/js/broadcast/broadcast.js').then(({ subscribe }) => {
-		try {
-			subscribe(['news', '$server'], {});
-		} catch (error) {
-			return String(error);
+	for topics, want := range map[string]string{
+		`['news', '$server']`: "Subscribe to $server separately",
+		`[]`:                  "at least one topic",
+	} {
+		got := harness.Eval[string](b, `import('/public/js/broadcast/broadcast.js').then(({ subscribe }) => {
+			try {
+				subscribe(`+topics+`, {});
+			} catch (error) {
+				return String(error);
+			}
+		})`)
+		if !strings.HasPrefix(got, "TypeError: ") || !strings.Contains(got, want) {
+			t.Errorf("%s: it says %q", topics, got)
 		}
-	})`)
-	if !strings.HasPrefix(got, "TypeError: ") || !strings.Contains(got, "Subscribe to $server separately") {
-		t.Errorf("it says %q", got)
 	}
 }
 

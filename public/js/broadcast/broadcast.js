@@ -28,9 +28,10 @@ import { page } from './tab.js';
  * @param {(gap: Gap) => void} [options.ongap]
  * @param {(state: StreamState) => void} [options.onstate] also every second while waiting
  * @returns {{close: () => void}}
- * @throws {TypeError} if the topics belong to both logs
+ * @throws {TypeError} if there are no topics, or they belong to both logs
  */
 export function subscribe(topics, { since = '', onevent, ongap, onstate } = {}) {
+  if (!topics.length) throw new TypeError('Subscribe to at least one topic or pattern, such as "*"');
   const own = topics.filter(isOwn);
   if (own.length && own.length < topics.length) {
     throw new TypeError(`Subscribe to ${own.join(', ')} separately: topics with "$" are the server's own log`);

@@ -5,7 +5,7 @@ import { Feed } from './feed.js';
 import { isOwn } from './line.js';
 
 /** A hash of this folder's files, checked by a test. A tab never talks to a worker of another version. */
-const VERSION = '01be99e9';
+const VERSION = '7515d536';
 
 const VANISHED = 150_000; // ms without a ping; a background tab without locks pings once a minute
 const GREETING = 10_000; // ms for a worker to load
