@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"iris-broadcast/internal/stream"
 	"iris-broadcast/tests/harness"
 )
 
@@ -35,6 +36,26 @@ func TestAQuietStreamHasAHeartbeatAsOftenAsItIsSet(t *testing.T) {
 		if took := time.Since(began); took < 1400*time.Millisecond || took > 4*time.Second { // it may come a little early
 			t.Errorf("heartbeat %d comes after %v, want about 2s", i, took)
 		}
+	}
+}
+
+func TestTheServerReportsItselfOnceASecond(t *testing.T) {
+	t.Parallel()
+	s := harness.Serve(t, "-demo=false")
+	r := s.Listen("/events/$server", "")
+	closest, last := time.Hour, time.Time{}
+	for range 4 {
+		id, err := stream.ParseID(r.Must().ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !last.IsZero() {
+			closest = min(closest, id.Time().Sub(last)) // a busy machine may leave some out
+		}
+		last = id.Time()
+	}
+	if closest < 800*time.Millisecond || closest > 1200*time.Millisecond {
+		t.Errorf("the shortest time between two reports is %v, want 1s", closest)
 	}
 }
 
