@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -181,10 +182,13 @@ func TestAListBeginsWhereItsReaderSays(t *testing.T) {
 			t.Errorf("%s: %q, next %s, gap %v, want %q, next %s, no gap", c.query, data, next, gap, c.data, c.next)
 		}
 	}
-	if data, next, gap := list(t, s, "/events/a?since=9999999999999-1"); len(data) > 0 || next != head || gap == nil {
-		t.Errorf("after a position of another log: %q, next %s, gap %v", data, next, gap)
+	const future = "9999999999999-1" // of another log
+	data, next, gap := list(t, s, "/events?topic=a&topic=b/*&since="+future)
+	if len(data) > 0 || next != head || gap == nil || gap.Since != future || gap.Oldest != head ||
+		!slices.Equal(gap.Topics, []string{"a", "b/*"}) {
+		t.Errorf("after a position of another log: %q, next %s, gap %+v, want the gap at %s", data, next, gap, head)
 	}
-	_, next, _ := list(t, s, "/events/a")
+	_, next, _ = list(t, s, "/events/a")
 	r := s.Listen("/events/a?since="+next, "")
 	s.Publish("a", "from next on")
 	r.Want("from next on")
