@@ -217,3 +217,13 @@ func TestAFilterWithoutSinceSearchesTheNewest4000(t *testing.T) {
 		}
 	}
 }
+
+func TestADiskKeepsEveryRecord(t *testing.T) {
+	t.Parallel()
+	store := imported(t, "audits", `{"id":"0"}`, `{"id":"1"}`, `{"id":"2"}`, `{"id":"3"}`)
+	s := harness.Serve(t, "-demo=false", "-store", store, "-keep-events", "1", "-keep-age", "1s", "-keep-bytes", "1MiB")
+	s.API(http.MethodPost, "/api/v1/audits", `{"id":"4"}`)
+	if ids, _ := audits(t, s, "since=all"); ids != "01234" {
+		t.Errorf("kept are %q", ids)
+	}
+}
