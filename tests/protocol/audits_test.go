@@ -194,7 +194,8 @@ func exportedCSV(t *testing.T, s *harness.Server, query string) (ids string) {
 func TestAFilterIsForTheFieldAlone(t *testing.T) {
 	t.Parallel()
 	s := harness.Serve(t, "-demo=false")
-	s.API(http.MethodPost, "/api/v1/audits", `{"id":"1","actor":"bob","action":"x","details":{"actor":"ann","action":"y"}}`)
+	s.API(http.MethodPost, "/api/v1/audits",
+		`{"id":"1","actor":"bob","action":"x","details":{"actor":"ann","action":"y"}}`)
 	for query, want := range map[string]string{"actor=ann": "", "action=y": "", "actor=bob": "1", "action=x": "1"} {
 		if ids, _ := audits(t, s, query); ids != want {
 			t.Errorf("%s lists %q, want %q", query, ids, want)
@@ -221,7 +222,8 @@ func TestAFilterWithoutSinceSearchesTheNewest4000(t *testing.T) {
 func TestADiskKeepsEveryRecord(t *testing.T) {
 	t.Parallel()
 	store := imported(t, "audits", `{"id":"0"}`, `{"id":"1"}`, `{"id":"2"}`, `{"id":"3"}`)
-	s := harness.Serve(t, "-demo=false", "-store", store, "-keep-events", "1", "-keep-age", "1s", "-keep-bytes", "1MiB")
+	s := harness.Serve(t,
+		"-demo=false", "-store", store, "-keep-events", "1", "-keep-age", "1s", "-keep-bytes", "1MiB")
 	s.API(http.MethodPost, "/api/v1/audits", `{"id":"4"}`)
 	if ids, _ := audits(t, s, "since=all"); ids != "01234" {
 		t.Errorf("kept are %q", ids)

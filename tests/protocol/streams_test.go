@@ -33,7 +33,8 @@ func TestAQuietStreamHasAHeartbeatAsOftenAsItIsSet(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if took := time.Since(began); took < 1400*time.Millisecond || took > 4*time.Second { // it may come a little early
+		// It may come a little early.
+		if took := time.Since(began); took < 1400*time.Millisecond || took > 4*time.Second {
 			t.Errorf("heartbeat %d comes after %v, want about 2s", i, took)
 		}
 	}
@@ -62,7 +63,8 @@ func TestTheServerReportsItselfOnceASecond(t *testing.T) {
 func TestADemoTopicKeepsItsNewest100(t *testing.T) {
 	t.Parallel()
 	store := imported(t, "time", strings.Split(strings.Repeat("x", 110), "")...)
-	s := harness.Serve(t, "-demo=false", "-store", store, "-keep-events", "5", "-keep-age", "1s", "-keep-bytes", "1MiB")
+	s := harness.Serve(t,
+		"-demo=false", "-store", store, "-keep-events", "5", "-keep-age", "1s", "-keep-bytes", "1MiB")
 	events := s.API(http.MethodGet, "/events/time?since=all&limit=1000", "")["events"].([]any)
 	if len(events) != 100 {
 		t.Errorf("%d events are kept, want 100", len(events))
