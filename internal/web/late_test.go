@@ -49,7 +49,8 @@ func TestABodyHas10SecondsAndOneMoreForEach64KiB(t *testing.T) {
 			t.Fatal(err)
 		}
 		said, err := io.ReadAll(response.Body)
-		if response.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(said), "within 12s") || err != nil {
+		const status = http.StatusRequestTimeout
+		if response.StatusCode != status || !strings.Contains(string(said), "within 12s") || err != nil {
 			t.Errorf("half a body is answered %s %s, %v", response.Status, said, err)
 		}
 		if took := time.Since(began); took != 12*time.Second {
