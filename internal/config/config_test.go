@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 const goodOrigins = `https://example.com http://localhost:3000 http://localhost https://a-b.example.co.uk:8443
@@ -64,5 +65,46 @@ func TestWrongUsageIsAnErrorOfItsOwn(t *testing.T) {
 	}
 	if _, err := Define(flag.NewFlagSet("", flag.ContinueOnError), "keep-age"); err == nil {
 		t.Error("Define takes a bad environment variable")
+	}
+}
+
+func TestEverySettingHasItsBounds(t *testing.T) {
+	for name, values := range map[string][4]string{ // below the least, the least, the most, above the most
+		"keep-events": {"0", "1", "1000000000", "1000000001"},
+		"keep-age":    {"999ms", "1s", "876000h", "876000h1s"},
+		"keep-bytes":  {"1048575", "1MiB", "1TiB", "1025GiB"},
+		"max-topics":  {"0", "1", "100000000", "100000001"},
+		"max-data":    {"0", "1", "64MiB", "65MiB"},
+		"max-pending": {"1023", "1KiB", "1GiB", "1025MiB"},
+		"stall":       {"99ms", "100ms", "24h", "24h1s"},
+		"max-streams": {"0", "1", "10000000", "10000001"},
+		"heartbeat":   {"99ms", "100ms", "30s", "31s"},
+		"retry":       {"0s", "1ms", "1h", "1h1s"},
+		"drain":       {"99ms", "100ms", "1h", "1h1s"},
+	} {
+		for i, value := range values {
+			args := []string{"-max-data", "1", "-max-pending", "1GiB", "-keep-bytes", "1GiB", "-" + name, value}
+			_, err := Parse(args, io.Discard)
+			if (err == nil) != (i == 1 || i == 2) {
+				t.Errorf("-%s %s: %v", name, value, err)
+			}
+		}
+	}
+}
+
+func TestTheFlagWinsOverTheEnvironment(t *testing.T) {
+	t.Setenv("BROADCAST_KEEP_EVENTS", "5")
+	t.Setenv("BROADCAST_RETRY", "7s")
+	s, err := Parse([]string{"-keep-events", "6"}, io.Discard)
+	if err != nil || s.KeepEvents != 6 || s.Retry != 7*time.Second {
+		t.Errorf("got %+v, %v", s, err)
+	}
+}
+
+func TestWithoutASettingADiskKeeps4GiBAndMemory64MiB(t *testing.T) {
+	for place, want := range map[string]int64{"memory": 64 << 20, "pebble:data": 4 << 30} {
+		if s, err := Parse([]string{"-store", place}, io.Discard); err != nil || s.KeepBytes != want {
+			t.Errorf("%s: %+v, %v, want %d", place, s, err, want)
+		}
 	}
 }

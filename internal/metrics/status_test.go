@@ -47,3 +47,15 @@ func TestAStatusCoversTheTimeSinceTheLastOne(t *testing.T) {
 		t.Errorf("%d gaps since the start, want 5", gaps)
 	}
 }
+
+func TestAStatusCountsWhyStreamsEnded(t *testing.T) {
+	m := New()
+	for reason, n := range map[Reason]int{Left: 1, Stalled: 2, Pending: 3} {
+		m.ended[reason].Add(float64(n))
+	}
+	m.turnedAway.Add(4)
+	s := NewWatch(m).Status(time.Now(), 0, 0)
+	if s.Left != 1 || s.Stalled != 2 || s.Pending != 3 || s.TurnedAway != 4 {
+		t.Errorf("got %+v", s)
+	}
+}

@@ -4,6 +4,7 @@ package process
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -167,11 +168,18 @@ func fails(t *testing.T, code int, env string, args ...string) string {
 	if env != "" {
 		command.Env = append(command.Env, env)
 	}
-	said, err := command.CombinedOutput()
+	var said bytes.Buffer
+	command.Stdout, command.Stderr = &said, &said
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	serving := time.AfterFunc(harness.Patience/3, func() { command.Process.Kill() }) // it has not given up
+	defer serving.Stop()
+	err := command.Wait()
 	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != code {
 		t.Errorf("%q %q: %v, want exit code %d", env, args, err, code)
 	}
-	return string(said)
+	return said.String()
 }
 
 func TestATakenPortIsOneLineThatHelps(t *testing.T) {

@@ -131,6 +131,8 @@ func TestNamedOriginsAloneReadAndWrite(t *testing.T) {
 		{"GET / | Origin: https://app.test.evil.test", "", 403, nil, "-cors-origins"},
 		{post + "Origin: https://evil.test", "x", 403, evil, "-cors-origins"},
 		{"POST /events/news", "x", 201, nil, ""},
+		{post + "Origin: https://app.test | Host: evil.test", "x", 403, app, "-open-publish"},
+		{post + "Origin: https://app.test | X-Forwarded-For: 192.0.2.7", "x", 403, app, "-open-publish"},
 	})
 }
 
@@ -144,5 +146,8 @@ func TestPreflightsAreCachedForAnHour(t *testing.T) {
 	preflight := exchange{"OPTIONS /events/news | Origin: https://app.test | Access-Control-Request-Method: POST",
 		"", 204, answer, ""}
 	preflight.try(t, harness.Shared(t))
-	preflight.try(t, harness.Serve(t, "-demo=false", "-cors-origins", "https://app.test"))
+	s := harness.Serve(t, "-demo=false", "-cors-origins", "https://app.test")
+	preflight.try(t, s)
+	preflight.request = strings.ReplaceAll(preflight.request, "app.test", "evil.test")
+	preflight.try(t, s) // what follows is refused, and says why
 }

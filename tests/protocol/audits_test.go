@@ -47,6 +47,10 @@ func TestAuditsFollowTheProtocol(t *testing.T) {
 		{path, `{}`, 422, problem, "id is missing"},
 		{path, `{"id":" "}`, 422, problem, "id is missing"},
 		{path, `{"id":"` + strings.Repeat("x", 257) + `"}`, 422, problem, "256 characters"},
+		{path, `{"id":"1","actor":"` + strings.Repeat("x", 257) + `"}`, 422, problem, "actor must be"},
+		{path, `{"id":"1","action":"` + strings.Repeat("x", 257) + `"}`, 422, problem, "action must be"},
+		{path, `{"id":"1","target":"` + strings.Repeat("x", 257) + `"}`, 422, problem, "target must be"},
+		{path, `{"id":"` + strings.Repeat("ä", 256) + `"}`, 201, nil, ""}, // characters, not bytes
 		{path, `{"id":"1","details":"` + strings.Repeat("x", 1024) + `"}`, 413, problem, "-max-data"},
 		{path + " | Host: evil.test", `{"id":"1"}`, 403, problem, "-open-publish"},
 		{path + " | Origin: https://evil.test" + asJSON, `{"id":"1"}`, 403, problem, "-cors-origins"},
@@ -164,8 +168,9 @@ func export(t *testing.T, s *harness.Server, query, format string) *strings.Read
 func exportedJSON(t *testing.T, s *harness.Server, query string) (ids string) {
 	t.Helper()
 	for lines := json.NewDecoder(export(t, s, query, "jsonl")); lines.More(); {
-		var record struct{ ID, Details string }
-		if err := lines.Decode(&record); err != nil || record.Details != "x,\"y\"\n" {
+		var record struct{ ID, Actor, Details string }
+		err := lines.Decode(&record)
+		if err != nil || record.Details != "x,\"y\"\n" || strings.HasPrefix(record.Actor, "'") {
 			t.Fatalf("%+v, %v", record, err)
 		}
 		ids += record.ID
@@ -186,4 +191,43 @@ func exportedCSV(t *testing.T, s *harness.Server, query string) (ids string) {
 		}
 	}
 	return ids
+}
+
+func TestAFilterIsForTheFieldAlone(t *testing.T) {
+	t.Parallel()
+	s := harness.Serve(t, "-demo=false")
+	s.API(http.MethodPost, "/api/v1/audits",
+		`{"id":"1","actor":"bob","action":"x","details":{"actor":"ann","action":"y"}}`)
+	for query, want := range map[string]string{"actor=ann": "", "action=y": "", "actor=bob": "1", "action=x": "1"} {
+		if ids, _ := audits(t, s, query); ids != want {
+			t.Errorf("%s lists %q, want %q", query, ids, want)
+		}
+	}
+}
+
+func TestAFilterWithoutSinceSearchesTheNewest4000(t *testing.T) {
+	t.Parallel()
+	records := make([]string, 4001)
+	for i := range records {
+		records[i] = `{"id":"1","created_at":"2026-01-02T03:04:05Z","actor":"bob"}`
+	}
+	records[0] = strings.Replace(records[0], "bob", "ann", 1)
+	records[1] = strings.Replace(records[1], "bob", "eve", 1)
+	s := harness.Serve(t, "-demo=false", "-store", imported(t, "audits", records...))
+	for query, want := range map[string]string{"actor=ann": "", "actor=ann&since=all": "1", "actor=eve": "1"} {
+		if ids, _ := audits(t, s, query); ids != want {
+			t.Errorf("%s lists %q, want %q", query, ids, want)
+		}
+	}
+}
+
+func TestADiskKeepsEveryRecord(t *testing.T) {
+	t.Parallel()
+	store := imported(t, "audits", `{"id":"0"}`, `{"id":"1"}`, `{"id":"2"}`, `{"id":"3"}`)
+	s := harness.Serve(t,
+		"-demo=false", "-store", store, "-keep-events", "1", "-keep-age", "1s", "-keep-bytes", "1MiB")
+	s.API(http.MethodPost, "/api/v1/audits", `{"id":"4"}`)
+	if ids, _ := audits(t, s, "since=all"); ids != "01234" {
+		t.Errorf("kept are %q", ids)
+	}
 }

@@ -20,6 +20,7 @@ func TestCommentsFollowTheProtocol(t *testing.T) {
 		{path, `{"nickname":"Bob"}`, 422, problem, "content"},
 		{path, `{"content":"` + strings.Repeat("x", 2001) + `"}`, 422, problem, "1 to 2000"},
 		{path, `{"nickname":"` + strings.Repeat("x", 51) + `","content":"x"}`, 422, problem, "1 to 50"},
+		{path, `{"nickname":"two\nlines","content":"x"}`, 422, problem, "one line"},
 		{path, `{"content":"x","liked":true}`, 400, problem, "field"},
 		{path + " | Host: evil.test", `{"content":"x"}`, 403, problem, "-open-publish"},
 		{"PUT /api/v1/comments/nothing/like", "", 404, problem, "comment"},
@@ -74,6 +75,28 @@ func TestAVisitorsLikesAreTheirOwn(t *testing.T) {
 		_, list := s.JSON(http.MethodGet, "/api/v1/comments", "", visitor)
 		if got := list["comments"].([]any)[0].(map[string]any); got["liked"] != want || got["likes"] != 1.0 {
 			t.Errorf("%s sees %v", visitor, got)
+		}
+	}
+}
+
+func TestTheBoardIsListedInParts(t *testing.T) {
+	t.Parallel()
+	s := harness.Serve(t, "-demo=false")
+	for i := range 103 {
+		s.API(http.MethodPost, "/api/v1/comments", fmt.Sprintf(`{"content":"%d"}`, i))
+	}
+	for query, want := range map[string]struct {
+		comments int
+		first    string
+	}{"": {100, "102"}, "?limit=1000": {103, "102"}, "?limit=2": {2, "102"}, "?limit=2&offset=100": {2, "2"},
+		"?offset=103": {}} {
+		list := s.API(http.MethodGet, "/api/v1/comments"+query, "")
+		comments, first := list["comments"].([]any), ""
+		if len(comments) > 0 {
+			first = comments[0].(map[string]any)["content"].(string)
+		}
+		if len(comments) != want.comments || first != want.first || list["total"] != 103.0 {
+			t.Errorf("%q lists %d of %v from %q on, want %+v", query, len(comments), list["total"], first, want)
 		}
 	}
 }

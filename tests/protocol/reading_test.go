@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"iris-broadcast/internal/stream"
 	"iris-broadcast/tests/harness"
@@ -63,8 +65,28 @@ func TestReadingFollowsTheProtocol(t *testing.T) {
 		{"GET /events/a/b | Accept: text/plain, application/json;q=0.5", "", 200, list,
 			`"data":"first"}],"next":"` + first + `"}`},
 		{"HEAD /events/a/b" + asList, "", 200, list, ""},
+		{"GET /events/a/b | Last-Event-ID: " + first + asList, "", 200, list, one},
 	})
-	harness.Eventually(t, "HEAD leaves no stream, and the others have gone", func() bool { return s.Streams() == 0 })
+	harness.Eventually(t, "the streams have ended", func() bool { return s.Streams() == 0 })
+}
+
+func TestHEADOpensNoStream(t *testing.T) {
+	t.Parallel()
+	s := harness.Serve(t, "-demo=false")
+	conn, answers := s.Raw("HEAD /events HTTP/1.1\r\nHost: localhost\r\n\r\n" +
+		"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n") // on the same connection, which a stream would keep
+	conn.SetDeadline(time.Now().Add(harness.Patience))
+	head, err := http.ReadResponse(answers, &http.Request{Method: http.MethodHead})
+	if err != nil || head.StatusCode != http.StatusOK {
+		t.Fatalf("HEAD: %+v, %v", head, err)
+	}
+	next, err := http.ReadResponse(answers, nil)
+	if err != nil {
+		t.Fatalf("what follows the header is no answer: %v", err)
+	}
+	if body, err := io.ReadAll(next.Body); err != nil || !strings.Contains(string(body), `"streams":0`) {
+		t.Errorf("then the server says %s, %v", body, err)
+	}
 }
 
 func TestAnInvalidReadIsRefusedWithAReason(t *testing.T) {
@@ -160,10 +182,13 @@ func TestAListBeginsWhereItsReaderSays(t *testing.T) {
 			t.Errorf("%s: %q, next %s, gap %v, want %q, next %s, no gap", c.query, data, next, gap, c.data, c.next)
 		}
 	}
-	if data, next, gap := list(t, s, "/events/a?since=9999999999999-1"); len(data) > 0 || next != head || gap == nil {
-		t.Errorf("after a position of another log: %q, next %s, gap %v", data, next, gap)
+	const future = "9999999999999-1" // of another log
+	data, next, gap := list(t, s, "/events?topic=a&topic=b/*&since="+future)
+	if len(data) > 0 || next != head || gap == nil || gap.Since != future || gap.Oldest != head ||
+		!slices.Equal(gap.Topics, []string{"a", "b/*"}) {
+		t.Errorf("after a position of another log: %q, next %s, gap %+v, want the gap at %s", data, next, gap, head)
 	}
-	_, next, _ := list(t, s, "/events/a")
+	_, next, _ = list(t, s, "/events/a")
 	r := s.Listen("/events/a?since="+next, "")
 	s.Publish("a", "from next on")
 	r.Want("from next on")
