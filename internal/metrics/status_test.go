@@ -54,7 +54,7 @@ func TestAStatusCountsWhyStreamsEnded(t *testing.T) {
 		m.ended[reason].Add(float64(n))
 	}
 	m.turnedAway.Add(4)
-	s := NewWatch(m).Status(time.Now(), 0, 0)
+	s := NewWatch(m).Status(time.Now(), 0, 0, 0)
 	if s.Left != 1 || s.Stalled != 2 || s.Pending != 3 || s.TurnedAway != 4 {
 		t.Errorf("got %+v", s)
 	}
