@@ -145,10 +145,11 @@ type node struct {
 // newNode returns a node that is ready to serve; close it. It calls itself unready once ctx has ended.
 func newNode(ctx context.Context, s *config.Config, store store) (n *node, err error) {
 	m := metrics.New()
+	limits := delivery.Limits{
+		MaxStreams: s.MaxStreams, MaxPending: s.MaxPending, Stall: s.Stall, Heartbeat: s.Heartbeat}
 	n = &node{settings: s, metrics: m, store: store, log: metrics.Measured{Log: store, Metrics: m},
 		ownLog: memory.New(stream.Retention{Events: statusKept, Age: time.Hour, Bytes: 1 << 20, Topics: 1}),
-		engine: delivery.NewEngine(delivery.Limits{
-			MaxStreams: s.MaxStreams, MaxPending: s.MaxPending, Stall: s.Stall, Heartbeat: s.Heartbeat}, m)}
+		engine: delivery.NewEngine(limits, m)}
 	defer func() {
 		if err != nil {
 			n.close()
@@ -175,7 +176,7 @@ func newNode(ctx context.Context, s *config.Config, store store) (n *node, err e
 	if err != nil {
 		return nil, err
 	}
-	n.server, err = web.NewServer(handler, s.TLSCert, s.TLSKey, s.Stall)
+	n.server, err = web.NewServer(handler, s.TLSCert, s.TLSKey, limits)
 	return n, err
 }
 
@@ -245,7 +246,7 @@ func sub(dir string) fs.FS {
 
 // openPort opens the one port.
 func openPort(s *config.Config) (net.Listener, error) {
-	listener, err := web.Listen(s.Addr, s.Heartbeat, s.Stall)
+	listener, err := web.Listen(s.Addr)
 	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.Errno(10048)) { // 10048: WSAEADDRINUSE
 		host, port, _ := net.SplitHostPort(s.Addr)
 		number, _ := strconv.Atoi(port)

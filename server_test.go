@@ -77,7 +77,7 @@ func serveFrom(t testing.TB, open func(*config.Config) (store, error), args ...s
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := web.Listen("127.0.0.1:0", settings.Heartbeat, settings.Stall)
+	listener, err := web.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

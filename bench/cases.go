@@ -51,7 +51,7 @@ var cases = []testCase{
 	{"idle", "idle: 15,000 clients, nothing sent", plain,
 		[]metric{{"memory", "KiB a client", true}, {"connect", "CPU µs to connect", true}}, idle},
 	{"slow", "slow: 1,000 clients, 100 of which never read; 50 events/s of 4 KiB", plain, slowMetrics, slow},
-	{"wave", "wave: 40 clients, 30 of which stop reading for 2.5 s again and again; 75 events/s of 8 KiB", plain,
+	{"wave", "wave: 40 clients, 30 of which stop reading for 2.5 s again and again; 50 events/s of 6 KiB", plain,
 		waveMetrics, wave},
 	{"storm", "storm: 5,000 clients come back 100 events behind", replays,
 		[]metric{{"caught", "all caught up, s", true}, missing, {"doubled", "doubled", false}, load}, storm},

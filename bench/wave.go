@@ -17,7 +17,7 @@ var waveMetrics = []metric{
 
 // wave has a crowd stop reading for 2.5 s again and again: long enough for its sockets to fill, too short to be ended.
 func wave(ctx context.Context, t *trial) error {
-	const others, crowd, perSecond, bytes = 10, 30, 75, 8 << 10
+	const others, crowd, perSecond, bytes = 10, 30, 50, 6 << 10
 	b, err := t.bed(ctx, others, 1, bytes, publishers)
 	if err != nil {
 		return err
@@ -28,11 +28,12 @@ func wave(ctx context.Context, t *trial) error {
 	}
 	t.running = append(t.running, pool.Close)
 	for range crowd {
-		pool.Add(topicPath(0), 0)
+		pool.Add(topicPath(0), 0).Slow = true // with a small receive buffer
 	}
 	if err := errors.Join(b.connect(ctx), pool.Connect(ctx, pool.Clients(), nil)); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
+	pool.Resume(pool.Clients())
 	quiet, err := b.paced(ctx, publishers, perSecond, size(t, 10*time.Second, time.Second))
 	if err != nil {
 		return err

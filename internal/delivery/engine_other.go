@@ -18,5 +18,8 @@ func newWriters(*Engine) []*writer { return nil }
 
 func (*Engine) takeOver(http.ResponseWriter, *http.Request, sse.Form) Stream { return nil }
 
+// Vanished is always false: elsewhere the system's own limit on retransmissions applies.
+func Vanished(int, Limits) bool { return false }
+
 func (*writer) post(...message) bool { return false }
 func (*writer) close()               {}

@@ -66,6 +66,9 @@ func (w *writer) look(events []unix.EpollEvent) {
 func (w *writer) tick(now time.Time) {
 	w.ticks++
 	w.wheel.turn(w.ticks, func(c *conn) {
+		if c.state == live && Vanished(c.fd, w.limits) {
+			w.release(c, metrics.Left)
+		}
 		if c.state == live && w.ticks-c.spoke >= c.quiet && c.aside == nil {
 			w.write(c, heartbeat[c.form])
 		}

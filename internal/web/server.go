@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/kataras/golog"
 
+	"iris-broadcast/internal/delivery"
 	"iris-broadcast/internal/loglimit"
 )
 
@@ -22,9 +25,11 @@ import (
 // connections without a request: browsers keep some of those ready.
 type Server struct {
 	http.Server
+	limits delivery.Limits
 
-	mu    sync.Mutex
-	fresh map[net.Conn]bool // connections that have sent nothing yet; nil once Shutdown has begun
+	mu      sync.Mutex
+	conns   map[net.Conn]bool // open connections, less those taken over; true: it has sent nothing yet
+	closing bool
 }
 
 // sendBuffer is about how many bytes the system buffers for one connection. By default Linux grows the buffer to
@@ -32,9 +37,10 @@ type Server struct {
 const sendBuffer = 128 << 10
 
 // NewServer returns a server for handler, with TLS and HTTP/2 if certFile is not "". An HTTP/2 connection to which
-// nothing can be written for stall is closed, with all its streams.
-func NewServer(handler http.Handler, certFile, keyFile string, stall time.Duration) (*Server, error) {
-	s := &Server{fresh: map[net.Conn]bool{}}
+// nothing can be written for limits.Stall is closed, with all its streams. On Linux so is the connection of a client
+// that has vanished, within three heartbeats: one until something is sent, two without an acknowledgment.
+func NewServer(handler http.Handler, certFile, keyFile string, limits delivery.Limits) (*Server, error) {
+	s := &Server{limits: limits, conns: map[net.Conn]bool{}}
 	s.Server = http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -42,7 +48,7 @@ func NewServer(handler http.Handler, certFile, keyFile string, stall time.Durati
 		MaxHeaderBytes:    64 << 10,
 		ConnState:         s.connState,
 		ErrorLog:          log.New(newErrorLog(), "", 0),
-		HTTP2:             &http.HTTP2Config{WriteByteTimeout: stall},
+		HTTP2:             &http.HTTP2Config{WriteByteTimeout: limits.Stall},
 	}
 	if certFile == "" {
 		return s, nil
@@ -55,15 +61,13 @@ func NewServer(handler http.Handler, certFile, keyFile string, stall time.Durati
 	return s, nil
 }
 
-// Listen listens on addr, a host:port. On Linux the connection of a client that has vanished, so that its packets are
-// lost, is closed after at most three heartbeats: one until something is sent, two without an acknowledgment. Those
-// two are at least stall + 5 s, since a client that reads nothing and keeps its receive window closed runs into the
-// same timeout. That makes keep-alive probes superfluous: what is no stream has other bounds.
-func Listen(addr string, heartbeat, stall time.Duration) (net.Listener, error) {
+// Listen listens on addr, a host:port. Its connections need no keep-alive probes: streams have heartbeats, and other
+// connections may wait only so long.
+func Listen(addr string) (net.Listener, error) {
 	config := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, listening syscall.RawConn) error {
-		return setOptions(listening, sendBuffer, max(2*heartbeat, stall+5*time.Second))
+		return setSendBuffer(listening, sendBuffer)
 	}}
-	config.SetMultipathTCP(false) // its sockets do not have the timeout
+	config.SetMultipathTCP(false) // its sockets are none of TCP to the system, see delivery.Vanished
 	return config.Listen(context.Background(), "tcp", addr)
 }
 
@@ -73,6 +77,9 @@ func (s *Server) ServeOn(listener net.Listener) error {
 	if s.TLSConfig != nil {
 		serve = func(listener net.Listener) error { return s.ServeTLS(listener, "", "") }
 	}
+	served := make(chan struct{})
+	defer close(served)
+	go s.sweep(served)
 	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
@@ -83,23 +90,59 @@ func (s *Server) connState(conn net.Conn, state http.ConnState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case state != http.StateNew:
-		delete(s.fresh, conn)
-	case s.fresh == nil:
+	case state == http.StateHijacked || state == http.StateClosed:
+		delete(s.conns, conn)
+	case state == http.StateNew && s.closing:
 		conn.Close()
 	default:
-		s.fresh[conn] = true
+		s.conns[conn] = state == http.StateNew
 	}
+}
+
+// sweep closes, until served is closed, the connections of clients that have vanished.
+func (s *Server) sweep(served <-chan struct{}) {
+	tick := time.NewTicker(s.limits.Heartbeat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-served:
+			return
+		case <-tick.C:
+		}
+		s.mu.Lock()
+		conns := slices.Collect(maps.Keys(s.conns))
+		s.mu.Unlock()
+		for _, conn := range conns {
+			if secure, ok := conn.(*tls.Conn); ok {
+				conn = secure.NetConn() // to close that one would wait for the client
+			}
+			if vanished(conn, s.limits) {
+				conn.Close()
+			}
+		}
+	}
+}
+
+// vanished is delivery.Vanished of a connection.
+func vanished(conn net.Conn, limits delivery.Limits) (gone bool) {
+	socket, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := socket.SyscallConn()
+	return err == nil && raw.Control(func(fd uintptr) { gone = delivery.Vanished(int(fd), limits) }) == nil && gone
 }
 
 // Shutdown stops accepting connections, waits for requests in flight, and closes the remaining connections when ctx
 // ends.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
-	for conn := range s.fresh {
-		conn.Close()
+	s.closing = true
+	for conn, fresh := range s.conns {
+		if fresh {
+			conn.Close()
+		}
 	}
-	s.fresh = nil
 	s.mu.Unlock()
 	if err := s.Server.Shutdown(ctx); err != nil {
 		return s.Close()

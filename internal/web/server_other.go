@@ -2,10 +2,7 @@
 
 package web
 
-import (
-	"syscall"
-	"time"
-)
+import "syscall"
 
-// setOptions does nothing: elsewhere the system's own buffer sizes and limit on retransmissions apply.
-func setOptions(syscall.RawConn, int, time.Duration) error { return nil }
+// setSendBuffer does nothing: elsewhere the system's own size applies.
+func setSendBuffer(syscall.RawConn, int) error { return nil }
