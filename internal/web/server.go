@@ -38,7 +38,8 @@ const sendBuffer = 128 << 10
 
 // NewServer returns a server for handler, with TLS and HTTP/2 if certFile is not "". An HTTP/2 connection to which
 // nothing can be written for limits.Stall is closed, with all its streams. On Linux so is the connection of a client
-// that has vanished, within three heartbeats: one until something is sent, two without an acknowledgment.
+// that has vanished, within four heartbeats: one until something is sent, two without an acknowledgment, and one until
+// that is looked at.
 func NewServer(handler http.Handler, certFile, keyFile string, limits delivery.Limits) (*Server, error) {
 	s := &Server{limits: limits, conns: map[net.Conn]bool{}}
 	s.Server = http.Server{
