@@ -139,9 +139,6 @@ func (b *Broker) fanOut(batch stream.Batch) {
 		b.recent.Forget(batch.Gap.Newest)
 	}
 	for _, e := range batch.Events {
-		if !e.Topic.Internal() { // the server's own reports are not traffic
-			b.options.Metrics.Events.Inc()
-		}
 		f := &delivery.Frame{Event: e}
 		b.audiences.Send(f)
 		b.recent.Add(f)

@@ -142,7 +142,8 @@ type node struct {
 	server    *web.Server
 }
 
-// newNode returns a node that is ready to serve; close it. It calls itself unready once ctx has ended.
+// newNode returns a node that is ready to serve; close it. After an error it is closed already. It calls itself unready
+// once ctx has ended.
 func newNode(ctx context.Context, s *config.Config, store store) (n *node, err error) {
 	m := metrics.New()
 	limits := delivery.Limits{
@@ -157,10 +158,10 @@ func newNode(ctx context.Context, s *config.Config, store store) (n *node, err e
 	}()
 	options := BrokerOptions{Recent: s.MaxPending / 2, Retry: s.Retry, Drain: s.Drain, Metrics: m}
 	if n.broker, err = NewBroker(n.log, n.engine, options); err != nil {
-		return nil, err
+		return n, err
 	}
 	if n.ownBroker, err = NewBroker(n.ownLog, n.engine, options); err != nil {
-		return nil, err
+		return n, err
 	}
 	m.Gauge("broadcast_streams", "Streams that are open.", func() float64 { return float64(n.engine.Streams()) })
 	m.Gauge("broadcast_store_bytes", "What the store takes on the disk, 0 in memory.", store.Size)
@@ -174,7 +175,7 @@ func newNode(ctx context.Context, s *config.Config, store store) (n *node, err e
 		Views:   sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
 	if err != nil {
-		return nil, err
+		return n, err
 	}
 	n.server, err = web.NewServer(handler, s.TLSCert, s.TLSKey, limits)
 	return n, err

@@ -376,6 +376,27 @@ func dial(t testing.TB, url string) net.Conn {
 	return conn
 }
 
+// headless is a store that cannot say where it is.
+type headless struct{ store }
+
+func (headless) Head(context.Context) (id stream.ID, err error) { return id, io.ErrUnexpectedEOF }
+
+func TestANodeThatCannotBeMadeLeavesNothing(t *testing.T) {
+	settings, err := config.Parse(nil, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := openStore(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noLeak(t, func() {
+		if _, err := newNode(t.Context(), settings, headless{whole}); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("a node of a store that cannot be read: %v", err)
+		}
+	})
+}
+
 func TestTheStatusPageIsSmallHoweverLongTheServerHasRun(t *testing.T) {
 	s := serve(t)
 	for i := range statusKept + 5 { // as on a busy server

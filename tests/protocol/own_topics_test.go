@@ -73,6 +73,20 @@ func TestTheServersOwnReportsCountNeitherAsEventsNorAsGaps(t *testing.T) {
 	}
 }
 
+func TestAnEventIsCountedOnce(t *testing.T) {
+	t.Parallel()
+	s := harness.Serve(t, "-demo=false")
+	r := s.Listen("/events/news?since=all", "")
+	for range 3 {
+		s.Publish("news", "x")
+		r.Must()
+	}
+	_, text := s.Do(http.MethodGet, "/metrics", "")
+	if want := "\nbroadcast_events_total 3\n"; !strings.Contains(text, want) {
+		t.Errorf("after three events the metrics have no %q", want)
+	}
+}
+
 // recent reports whether a text is the Unix seconds of the last minute.
 func recent(text string) bool {
 	seconds, err := strconv.ParseInt(text, 10, 64)
