@@ -113,7 +113,9 @@ func (b *Broker) listen(end func()) {
 				c.stream.End(metrics.Closing)
 			}
 		case c := <-b.closingClients:
-			b.remove(c)
+			delete(b.clients, c)
+			b.audiences.Leave(c.audience, c.stream)
+			b.options.Metrics.Left(c.reason)
 		case batch := <-notifier:
 			b.fanOut(batch)
 		case <-room:
@@ -157,13 +159,6 @@ func (b *Broker) add(c *client) (held bool) {
 	}
 	c.registered <- held
 	return held
-}
-
-// remove forgets a client.
-func (b *Broker) remove(c *client) {
-	delete(b.clients, c)
-	b.audiences.Leave(c.audience, c.stream)
-	b.options.Metrics.Left(c.reason)
 }
 
 // ServeHTTP streams to a request what it asks to read. An error comes before the first byte: delivery.ErrFull, or the
@@ -223,6 +218,9 @@ func (b *Broker) catchUp(ctx context.Context, c *client, replay *stream.Replay) 
 		}
 	}
 }
+
+// Streams is how many streams are registered.
+func (b *Broker) Streams() int { return b.audiences.Streams() }
 
 // HasSubscribers says whether any stream is of the topic.
 func (b *Broker) HasSubscribers(topic stream.Topic) bool {

@@ -231,7 +231,7 @@ const statusKept = 240
 func (n *node) status() demo.Ticker {
 	watch := metrics.NewWatch(n.metrics)
 	say := func(now time.Time) stream.Event {
-		status := watch.Status(now, n.engine.Streams(), n.broker.audiences.Streams(), n.store.Size())
+		status := watch.Status(now, n.engine.Streams(), n.broker.Streams(), n.store.Size())
 		return stream.Event{Data: stream.MustJSON(status)}
 	}
 	return demo.Ticker{Topic: stream.Server, Period: time.Second, Say: say}

@@ -63,7 +63,7 @@ type Stream interface {
 	// goroutine that owns the audiences may call it.
 	End(reason metrics.Reason)
 
-	// start is called by Audience.Join with what the stream missed. What follows for it goes into one of the outboxes.
+	// start is called by Audiences.Join with what the stream missed. What follows for it goes into one of the outboxes.
 	start(outboxes []outbox, missed [][]byte)
 
 	// send sends a frame to this stream alone, before it enters an audience.

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 
@@ -17,11 +16,7 @@ import (
 func newSite(t *testing.T, maxData int64) (http.Handler, stream.Log) {
 	t.Helper()
 	store := memory.New(logtest.Generous)
-	handler, err := New(Site{Events: Source{Log: store}, Board: store, MaxData: maxData,
-		Views: os.DirFS("../../views"), Public: os.DirFS("../../public")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	handler := handle(t, Site{Events: Source{Log: store}, Board: store, MaxData: maxData})
 	return handler, store
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"sync"
 	"testing"
 
@@ -29,11 +28,7 @@ func (l slow) Page(ctx context.Context, q stream.Query) (stream.Page, error) {
 func TestAtMost256ListsAreReadAtOnce(t *testing.T) {
 	store := memory.New(logtest.Generous)
 	log := slow{store, make(chan struct{}, 257), make(chan struct{})}
-	handler, err := New(Site{Events: Source{Log: log}, Board: store, MaxData: 1000,
-		Views: os.DirFS("../../views"), Public: os.DirFS("../../public")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	handler := handle(t, Site{Events: Source{Log: log}, Board: store})
 	list := func() *httptest.ResponseRecorder {
 		request := httptest.NewRequest(http.MethodGet, "/events/news", nil)
 		request.Header.Set("Accept", "application/json")

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 
@@ -40,16 +39,12 @@ func (l tearing) Page(_ context.Context, q stream.Query) (stream.Page, error) {
 func tornAnswer(t *testing.T, path string, records int, failure error) (response *http.Response, readError error) {
 	t.Helper()
 	store := memory.New(logtest.Generous)
-	handler, err := New(Site{Events: Source{Log: tearing{store, records, failure}}, Board: store, MaxData: 1000,
-		Views: os.DirFS("../../views"), Public: os.DirFS("../../public")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	handler := handle(t, Site{Events: Source{Log: tearing{store, records, failure}}, Board: store})
 	server := httptest.NewServer(handler)
 	defer server.Close()
 	request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
 	request.Header.Set("Accept", "application/json")
-	response, err = http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 
@@ -13,13 +12,9 @@ import (
 
 func TestTheProbesSayHowManyStreamsAreOpenAndWhatIsDamaged(t *testing.T) {
 	store := memory.New(logtest.Generous)
-	handler, err := New(Site{Events: Source{Log: store}, Board: store, MaxData: 1000,
+	handler := handle(t, Site{Events: Source{Log: store}, Board: store,
 		Streams: func() int { return 3 }, Closing: func() bool { return false },
-		Damage: func() []string { return []string{"A table is damaged."} },
-		Views:  os.DirFS("../../views"), Public: os.DirFS("../../public")})
-	if err != nil {
-		t.Fatal(err)
-	}
+		Damage: func() []string { return []string{"A table is damaged."} }})
 	for path, want := range map[string]string{
 		"/healthz": `{"status":"ok","streams":3}`,
 		"/readyz":  `{"damage":["A table is damaged."],"status":"ok","streams":3}`,

@@ -68,7 +68,7 @@ func Listen(addr string) (net.Listener, error) {
 	config := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, listening syscall.RawConn) error {
 		return setSendBuffer(listening, sendBuffer)
 	}}
-	config.SetMultipathTCP(false) // its sockets are none of TCP to the system, see delivery.Vanished
+	config.SetMultipathTCP(false) // delivery.Vanished asks plain TCP sockets
 	return config.Listen(context.Background(), "tcp", addr)
 }
 

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 
@@ -39,12 +38,8 @@ func (brokenStore) stream(iris.Context, delivery.Reading) error { return errDisk
 func brokenSite(t *testing.T) string {
 	t.Helper()
 	store := brokenStore{memory.New(logtest.Generous)}
-	handler, err := New(Site{Events: Source{Log: store, Stream: store.stream}, Board: store, MaxData: 1000,
-		Streams: func() int { return 0 }, Closing: func() bool { return false },
-		Views: os.DirFS("../../views"), Public: os.DirFS("../../public")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	handler := handle(t, Site{Events: Source{Log: store, Stream: store.stream}, Board: store,
+		Streams: func() int { return 0 }, Closing: func() bool { return false }})
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	return server.URL

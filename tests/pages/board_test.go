@@ -40,6 +40,22 @@ func TestACommentAndALikeAppearInEveryPage(t *testing.T) {
 	}
 }
 
+func TestWhatIsTypedWhileAFormIsSentStays(t *testing.T) {
+	t.Parallel()
+	b := harness.Browse(t)
+	b.OpenLive(harness.Serve(t, "-demo=false").URL + "/comments")
+	b.Fill("#commentForm textarea", "first")
+	harness.Eval[string](b, `(() => {
+		document.querySelector("#commentForm button").click();
+		return document.querySelector("#commentForm textarea").value = "typed meanwhile";
+	})()`)
+	b.Until("it has been sent", `document.querySelector("json-form .done").textContent !== ""`)
+	b.UntilComments("first 0")
+	if got := harness.Eval[string](b, `document.querySelector("#commentForm textarea").value`); got != "typed meanwhile" {
+		t.Errorf("the field holds %q", got)
+	}
+}
+
 // pressed tells of each comment whether it looks liked.
 func pressed(b *harness.Tab) string {
 	return harness.Eval[string](b,
