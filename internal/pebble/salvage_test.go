@@ -141,15 +141,7 @@ func (f *openedFS) Open(name string, options ...vfs.OpenOption) (vfs.File, error
 func TestATableReplacedByACompactionIsNotTakenForDamaged(t *testing.T) {
 	fs := vfs.NewMem()
 	o := smallOptions(fs)
-	db, err := lsm.Open("store", o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	for table := range uint64(3) {
-		fill(t, db, table, 900, 3)
-		flush(t, db)
-	}
+	db := threeTables(t, o)
 	tables, _ := storeFiles(t, fs)
 	tables = slices.DeleteFunc(tables, func(name string) bool { return !strings.HasSuffix(name, ".sst") })
 	looking := &openedFS{FS: fs, opened: func() {
@@ -182,15 +174,7 @@ func TestACompactionReportsDamageAndSucceedsOnceItIsSetAside(t *testing.T) {
 		}
 	}
 	o := options(fs, on)
-	db, err := lsm.Open("store", o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	for table := range uint64(3) {
-		fill(t, db, table, 900, 3)
-		flush(t, db)
-	}
+	db := threeTables(t, o)
 	names, _ := storeFiles(t, fs)
 	for _, name := range names {
 		if strings.HasSuffix(name, ".sst") {
@@ -213,6 +197,21 @@ func TestACompactionReportsDamageAndSucceedsOnceItIsSetAside(t *testing.T) {
 	if keys, err := scan(t, db); err != nil || len(keys) < 800 || len(keys) == 900 {
 		t.Errorf("%d of 900 keys, %v", len(keys), err)
 	}
+}
+
+// threeTables is an open store of 900 keys, in three tables that overlap.
+func threeTables(t *testing.T, o *lsm.Options) *lsm.DB {
+	t.Helper()
+	db, err := lsm.Open("store", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	for table := range uint64(3) {
+		fill(t, db, table, 900, 3)
+		flush(t, db)
+	}
+	return db
 }
 
 // fill sets every key in a range.

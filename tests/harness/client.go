@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"iris-broadcast/internal/sse"
+	"iris-broadcast/internal/stream"
 )
 
 // Do sends a request with these headers, given as Name: value, and returns the answer with its body.
@@ -178,4 +179,14 @@ func (s *Server) Raw(request string) (net.Conn, *bufio.Reader) {
 		s.t.Fatal(err)
 	}
 	return conn, bufio.NewReader(conn)
+}
+
+// Before is the position just before an event.
+func Before(t testing.TB, id string) string {
+	t.Helper()
+	parsed, err := stream.ParseID(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.Before().String()
 }

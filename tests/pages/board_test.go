@@ -51,7 +51,8 @@ func TestWhatIsTypedWhileAFormIsSentStays(t *testing.T) {
 	})()`)
 	b.Until("it has been sent", `document.querySelector("json-form .done").textContent !== ""`)
 	b.UntilComments("first 0")
-	if got := harness.Eval[string](b, `document.querySelector("#commentForm textarea").value`); got != "typed meanwhile" {
+	got := harness.Eval[string](b, `document.querySelector("#commentForm textarea").value`)
+	if got != "typed meanwhile" {
 		t.Errorf("the field holds %q", got)
 	}
 }

@@ -9,19 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"iris-broadcast/internal/stream"
 	"iris-broadcast/tests/harness"
 )
-
-// before is the position just before an event, from which its reader starts.
-func before(t *testing.T, id string) string {
-	t.Helper()
-	parsed, err := stream.ParseID(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return parsed.Before().String()
-}
 
 func TestReadingFollowsTheProtocol(t *testing.T) {
 	t.Parallel()
@@ -38,7 +27,7 @@ func TestReadingFollowsTheProtocol(t *testing.T) {
 	}
 	list := map[string]string{"Content-Type": "application/json", "Vary": "Accept"}
 	now := ": iris-broadcast\nid: " + first + "\n\n"
-	fromFirst := "id: " + before(t, first)
+	fromFirst := "id: " + harness.Before(t, first)
 	one := `{"events":[{"id":"` + first + `","topic":"a/b","type":"","time":"`
 	tryAll(t, s, []exchange{
 		{"GET /events", "", 200, stream, now},

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"iris-broadcast/internal/sse"
-	"iris-broadcast/internal/stream"
 	"iris-broadcast/tests/harness"
 )
 
@@ -17,16 +16,6 @@ import (
 type gap struct {
 	Since, Oldest string
 	Topics        []string
-}
-
-// before is the position just before an event.
-func before(t *testing.T, id string) string {
-	t.Helper()
-	parsed, err := stream.ParseID(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return parsed.Before().String()
 }
 
 // wantGap fails the test unless m is a gap with that since and these topics, whose id is the position just before next,
@@ -37,9 +26,9 @@ func wantGap(t *testing.T, m sse.Message, since, next string, topics ...string) 
 	if err := json.Unmarshal([]byte(m.Data), &g); m.Type != "gap" || err != nil {
 		t.Fatalf("got %+v, want a gap", m)
 	}
-	if g.Since != since || g.Oldest != next || !slices.Equal(g.Topics, topics) || m.ID != before(t, next) {
+	if g.Since != since || g.Oldest != next || !slices.Equal(g.Topics, topics) || m.ID != harness.Before(t, next) {
 		t.Errorf("gap %+v with id %s, want since %s, oldest %s, topics %q, id %v",
-			g, m.ID, since, next, topics, before(t, next))
+			g, m.ID, since, next, topics, harness.Before(t, next))
 	}
 }
 
@@ -106,7 +95,7 @@ func TestBelowTheFloorIsAGapForAllTopics(t *testing.T) {
 		floor := s.Head()
 		first := s.Publish("a", "0")
 		wantGap(t, s.Listen("/events?topic=a&topic=never&topic=*", "0-0").Must(), "0-0", first, "a", "never", "*")
-		below := before(t, floor)
+		below := harness.Before(t, floor)
 		wantGap(t, s.Listen("/events?topic=a&topic=never", below).Must(), below, first, "a", "never")
 		if m := s.Listen("/events?topic=a&topic=never", floor).Must(); m.Data != "0" {
 			t.Errorf("at the floor itself comes %+v", m)
