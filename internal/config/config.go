@@ -1,4 +1,4 @@
-// Package config reads the settings from flags, else from environment variables, else defaults.
+// Package config reads the settings: from flags, else environment variables, else a settings file, else defaults.
 package config
 
 import (
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Config holds every setting; each is a flag and an environment variable.
+// Config holds every setting; each is a flag, an environment variable and a line of the settings file.
 type Config struct {
 	Addr, TLSCert, TLSKey             string
 	Store                             string
@@ -24,6 +24,8 @@ type Config struct {
 	OpenPublish, Demo, Version        bool
 	CORSOrigins                       []string
 	LogLevel, LogFormat               string
+
+	file string
 }
 
 // setting is one of them.
@@ -61,18 +63,20 @@ func (s *Config) table() []setting {
 		{"demo", "true", "publish to hello, time and ping while anyone is subscribed", boolean(&s.Demo)},
 		{"log-level", "info", "debug, info, warn or error", oneOf(&s.LogLevel, "debug", "info", "warn", "error")},
 		{"log-format", "text", "text or json", oneOf(&s.LogFormat, "text", "json")},
+		{"config", "", "settings file: a line `name = value` for each setting", text(&s.file)},
 		{"version", "false", "print the version and exit", boolean(&s.Version)},
 	}
 }
 
-// UsageError is a mistake in a flag, an argument or an environment variable; its text says what would be right.
+// UsageError is a mistake in a flag, an argument, an environment variable or the settings file; its text says what would
+// be right.
 type UsageError struct{ Err error }
 
 func (e UsageError) Error() string { return e.Err.Error() }
 func (e UsageError) Unwrap() error { return e.Err }
 
-// Parse reads the settings from the command line's arguments, else from the environment. For -h it prints them all and
-// returns flag.ErrHelp; any other error is a UsageError.
+// Parse reads the settings; args are the command line's arguments. For -h it prints all settings and returns
+// flag.ErrHelp; any other error is a UsageError.
 func Parse(args []string, stdout io.Writer) (*Config, error) {
 	s, err := parse(args, stdout)
 	if err != nil && err != flag.ErrHelp {
@@ -85,12 +89,16 @@ func parse(args []string, stdout io.Writer) (*Config, error) {
 	s := &Config{}
 	flags := flag.NewFlagSet("iris-broadcast", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // main prints the error
+	from, err := sources(fileOf(args), s.table())
+	if err != nil {
+		return nil, err
+	}
 	for _, set := range s.table() {
-		if err := set.define(flags); err != nil {
+		if err := set.define(flags, from); err != nil {
 			return nil, err
 		}
 	}
-	err := flags.Parse(args)
+	err = flags.Parse(args)
 	switch {
 	case err == flag.ErrHelp:
 		s.usage(stdout)
@@ -109,30 +117,55 @@ func parse(args []string, stdout io.Writer) (*Config, error) {
 	return s, s.check()
 }
 
-// Define adds the named settings to a command's flags, with their values from the environment or the defaults.
+// fileOf finds the settings file in arguments that are not parsed yet, or in the environment.
+func fileOf(args []string) string {
+	first := &Config{file: os.Getenv(variable("config"))}
+	flags := flag.NewFlagSet("", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	for _, set := range first.table() {
+		switch {
+		case set.name == "config":
+			flags.Func(set.name, "", set.read)
+		case set.isBool():
+			flags.BoolFunc(set.name, "", func(string) error { return nil })
+		default:
+			flags.Func(set.name, "", func(string) error { return nil })
+		}
+	}
+	flags.Parse(args) // an error is reported when they are parsed in earnest
+	return first.file
+}
+
+// Define adds the named settings to a command's flags, with their values from the environment, the settings file that it
+// names, or the defaults.
 func Define(flags *flag.FlagSet, names ...string) (*Config, error) {
 	s := &Config{}
+	from, err := sources(os.Getenv(variable("config")), s.table())
+	if err != nil {
+		return nil, err
+	}
 	for _, set := range s.table() {
 		if !slices.Contains(names, set.name) {
 			continue
 		}
 		set.usage = fmt.Sprintf("%s (%s), or %s", set.usage, set.fallback, variable(set.name))
-		if err := set.define(flags); err != nil {
+		if err := set.define(flags, from); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-// define sets the default or the environment's value, and adds the flag.
-func (set setting) define(flags *flag.FlagSet) error {
+// define sets the setting to its default, or to the last source's value, and adds its flag.
+func (set setting) define(flags *flag.FlagSet, from []source) error {
 	if err := set.read(set.fallback); set.fallback != "" && err != nil {
 		return fmt.Errorf("default of -%s: %w", set.name, err)
 	}
-	// Container images often set BROADCAST_VERSION for themselves.
-	if value, ok := os.LookupEnv(variable(set.name)); ok && set.name != "version" {
-		if err := set.read(value); err != nil {
-			return fmt.Errorf("%s=%q: must be %w", variable(set.name), value, err)
+	for _, source := range from {
+		if value, ok := source.values[set.name]; ok {
+			if err := set.read(value); err != nil {
+				return fmt.Errorf("%s=%q: must be %w", source.where(set.name), value, err)
+			}
 		}
 	}
 	read := func(value string) error {
@@ -141,13 +174,15 @@ func (set setting) define(flags *flag.FlagSet) error {
 		}
 		return nil
 	}
-	if set.fallback == "true" || set.fallback == "false" {
+	if set.isBool() {
 		flags.BoolFunc(set.name, set.usage, read)
 	} else {
 		flags.Func(set.name, set.usage, read)
 	}
 	return nil
 }
+
+func (set setting) isBool() bool { return set.fallback == "true" || set.fallback == "false" }
 
 // Dir is the directory where events are kept, "" for memory.
 func (s *Config) Dir() string {
@@ -171,14 +206,10 @@ func (s *Config) check() error {
 	return nil
 }
 
-func variable(name string) string {
-	return "BROADCAST_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-}
-
 // usage prints every setting with its variable and default.
 func (s *Config) usage(w io.Writer) {
 	fmt.Fprint(w, "Iris Broadcast: live updates in the browser.\n\n"+
-		"Settings, each a flag or an environment variable (the flag wins):\n\n")
+		"Settings, each a flag, an environment variable or a line of the -config file (the first of these wins):\n\n")
 	for _, set := range s.table() {
 		value := set.fallback
 		if value == "" {
