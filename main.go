@@ -13,8 +13,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime/debug"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -30,6 +28,7 @@ import (
 	"iris-broadcast/internal/memory"
 	"iris-broadcast/internal/metrics"
 	"iris-broadcast/internal/pebble"
+	"iris-broadcast/internal/service"
 	"iris-broadcast/internal/stream"
 	"iris-broadcast/internal/web"
 )
@@ -77,7 +76,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	if s.Version {
-		fmt.Fprintln(stdout, "iris-broadcast", version())
+		fmt.Fprintln(stdout, "iris-broadcast", service.Version())
 		return nil
 	}
 	setUpLog(s)
@@ -93,7 +92,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	defer node.close()
-	listener, err := openPort(s)
+	listener, err := service.Listen(s.Addr, web.Listen)
 	if err != nil {
 		return err
 	}
@@ -177,9 +176,17 @@ func newNode(ctx context.Context, s *config.Config, store store) (n *node, err e
 	if err != nil {
 		return n, err
 	}
-	n.server, err = web.NewServer(handler, s.TLSCert, s.TLSKey, limits)
+	conns := config.OpenFiles() - spareFiles
+	if s.MaxStreams > conns {
+		golog.Warnf("-max-streams %d is more than the limit of open files allows: about %d", s.MaxStreams, conns)
+	}
+	n.server, err = web.NewServer(handler, s.TLSCert, s.TLSKey,
+		web.Limits{Limits: limits, Conns: conns, TakenOver: n.engine.TakenOver})
 	return n, err
 }
+
+// spareFiles is how many of the files that the process may have open are not for connections.
+const spareFiles = 64
 
 // close ends all streams, within -drain.
 func (n *node) close() {
@@ -195,34 +202,41 @@ func (n *node) close() {
 	n.engine.Close(ctx)
 }
 
-// serve serves the listener until ctx ends; then it accepts nothing more, ends the streams, finishes the requests in
-// flight, and cuts those that remain after -drain.
+// serve serves the listener until ctx ends. Then /readyz fails, and after -shutdown-delay the streams end, over -drain;
+// everything else is served until the last has ended. Then it accepts nothing more and finishes the requests in flight.
 func (n *node) serve(ctx context.Context, listener net.Listener) error {
 	served := make(chan error, 1)
 	go func() { served <- n.server.ServeOn(listener) }()
 	var tickers sync.WaitGroup
 	defer tickers.Wait()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ticking, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	if n.settings.Demo {
 		for _, ticker := range demo.Tickers {
-			tickers.Go(func() { ticker.Run(ctx, n.log, n.broker.HasSubscribers) })
+			tickers.Go(func() { ticker.Run(ticking, n.log, n.broker.HasSubscribers) })
 		}
 	}
-	tickers.Go(func() { n.status().Run(ctx, n.ownLog, func(stream.Topic) bool { return true }) })
+	tickers.Go(func() { n.status().Run(ticking, n.ownLog, func(stream.Topic) bool { return true }) })
 	select {
 	case err := <-served:
 		return err
 	case <-ctx.Done():
 	}
-	golog.Infof("Stopping: %d streams end within %v", n.engine.Streams(), n.settings.Drain)
-	within, cut := context.WithTimeout(context.WithoutCancel(ctx), n.settings.Drain)
+	delay, drain := n.settings.ShutdownDelay, n.settings.Drain
+	golog.Infof("Stopping: %d streams end within %v", n.engine.Streams(), delay+drain)
+	select {
+	case err := <-served:
+		return err
+	case <-time.After(delay):
+	}
+	within, cut := context.WithTimeout(context.WithoutCancel(ctx), drain+finish)
 	defer cut()
-	var ending sync.WaitGroup
-	ending.Go(n.close)
-	defer ending.Wait()
+	n.close()
 	return n.server.Shutdown(within)
 }
+
+// finish is how long requests in flight may take at the end, at least.
+const finish = time.Second
 
 // statusKept is how many of the newest reports are kept: those of four minutes.
 const statusKept = 240
@@ -243,18 +257,6 @@ func sub(dir string) fs.FS {
 		panic(err) // only a name that is no path
 	}
 	return sub
-}
-
-// openPort opens the one port.
-func openPort(s *config.Config) (net.Listener, error) {
-	listener, err := web.Listen(s.Addr)
-	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.Errno(10048)) { // 10048: WSAEADDRINUSE
-		host, port, _ := net.SplitHostPort(s.Addr)
-		number, _ := strconv.Atoi(port)
-		other := net.JoinHostPort(host, strconv.Itoa(number%65535+1))
-		return nil, fmt.Errorf("%s is in use; try `-addr %s`", s.Addr, other)
-	}
-	return listener, err
 }
 
 // greet prints where the server is, and the command for the first success.
@@ -281,12 +283,4 @@ func setUpLog(s *config.Config) {
 	if s.LogFormat == "json" {
 		golog.SetFormat("json", "")
 	}
-}
-
-// version is what the binary was built from.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return info.Main.Version + " " + info.GoVersion
-	}
-	return "unknown"
 }

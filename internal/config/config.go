@@ -20,7 +20,7 @@ type Config struct {
 	MaxData, MaxPending               int // bytes
 	KeepBytes                         int64
 	KeepAge, Stall, Heartbeat         time.Duration
-	Retry, Drain                      time.Duration
+	Retry, Drain, ShutdownDelay       time.Duration
 	OpenPublish, Demo, Version        bool
 	CORSOrigins                       []string
 	LogLevel, LogFormat               string
@@ -52,12 +52,14 @@ func (s *Config) table() []setting {
 			size(&s.MaxPending, 1<<10, 1<<30)},
 		{"stall", "10s", "how long a client may read nothing (TLS, HTTP/2: under 32 KiB) before it is disconnected",
 			duration(&s.Stall, 100*time.Millisecond, day)},
-		{"max-streams", strconv.Itoa(openFiles() / 2), "maximum number of open streams; others are asked to retry",
+		{"max-streams", strconv.Itoa(OpenFiles() / 2), "maximum number of open streams; others are asked to retry",
 			number(&s.MaxStreams, 1, 1e7)},
 		{"heartbeat", "15s", "silence after which a stream gets a heartbeat; pages reconnect after 35s of silence",
 			duration(&s.Heartbeat, 100*time.Millisecond, 30*time.Second)},
 		{"retry", "2s", "average time until clients reconnect", duration(&s.Retry, time.Millisecond, time.Hour)},
-		{"drain", "5s", "maximum duration of a shutdown", duration(&s.Drain, 100*time.Millisecond, time.Hour)},
+		{"drain", "5s", "time over which a shutdown ends the streams", duration(&s.Drain, 100*time.Millisecond, time.Hour)},
+		{"shutdown-delay", "0s", "time from SIGTERM, when /readyz fails, until streams end; all is served meanwhile",
+			duration(&s.ShutdownDelay, 0, time.Hour)},
 		{"open-publish", "false", "let anyone write, not only this machine", boolean(&s.OpenPublish)},
 		{"cors-origins", "", "comma-separated origins whose pages may read and write", origins(&s.CORSOrigins)},
 		{"demo", "true", "publish to hello, time and ping while anyone is subscribed", boolean(&s.Demo)},

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -11,8 +12,10 @@ import (
 // prefix begins the name of every environment variable that is a setting.
 const prefix = "BROADCAST_"
 
-// imageVariable is set by many container images for themselves; the setting version has no variable.
-const imageVariable = prefix + "VERSION"
+// others are the names that the prefix may have for reasons of others: many container images set BROADCAST_VERSION, and
+// Kubernetes describes each service of a name like "broadcast" in this form
+// (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+var others = regexp.MustCompile(`^` + prefix + `(VERSION|(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?))$`)
 
 func variable(name string) string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
@@ -41,7 +44,7 @@ func fromEnvironment(table []setting) (source, error) {
 	for _, entry := range os.Environ() {
 		name, value, _ := strings.Cut(entry, "=")
 		rest, ours := strings.CutPrefix(name, prefix)
-		if !ours || name == imageVariable {
+		if !ours || others.MatchString(name) {
 			continue
 		}
 		setting := strings.ToLower(strings.ReplaceAll(rest, "_", "-"))

@@ -54,7 +54,9 @@ func TestWhatIsNoSettingIsRefusedWithTheNearestName(t *testing.T) {
 	if _, err := Parse([]string{"-config", "/nowhere"}, io.Discard); err == nil {
 		t.Error("a settings file that is not there is ignored")
 	}
-	t.Setenv("BROADCAST_VERSION", "the image's own")
+	for _, name := range []string{"VERSION", "SERVICE_HOST", "PORT", "PORT_80_TCP_ADDR", "BLUE_SERVICE_PORT_HTTP"} {
+		t.Setenv("BROADCAST_"+name, "the image's or Kubernetes' own")
+	}
 	if _, err := Parse(nil, io.Discard); err != nil {
 		t.Error(err)
 	}

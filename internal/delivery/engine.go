@@ -60,6 +60,14 @@ func (e *Engine) Streams() int {
 	return e.open
 }
 
+// TakenOver is how many connections the engine has taken over from the HTTP server.
+func (e *Engine) TakenOver() (n int) {
+	for _, w := range e.writers {
+		n += w.connections()
+	}
+	return n
+}
+
 // Open is the stream that answers a request which has a place: w is the framework's writer, naive the server's own
 // below it, and nothing but header fields has been written. Once Serve has returned the handler may return.
 func (e *Engine) Open(w, naive http.ResponseWriter, r *http.Request, form sse.Form) Stream {

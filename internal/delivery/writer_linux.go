@@ -102,6 +102,8 @@ func newWriter(e *Engine, index int) (*writer, error) {
 	return w, nil
 }
 
+func (w *writer) connections() int { return int(w.held.Load()) }
+
 // post queues messages, all or, once the writer is closed, none: then it returns false.
 func (w *writer) post(messages ...message) bool {
 	bytes := 0

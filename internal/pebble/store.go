@@ -106,11 +106,11 @@ func (s *Store) writable() error {
 
 // unavailable tells a publisher why the store cannot write.
 func unavailable(why error) error {
-	advice := "Writes resume once this is fixed and the server is restarted."
 	if errors.Is(why, errFull) {
-		advice = "Writes resume once there is space."
+		return stream.Errorf(stream.Unavailable, "The store cannot write: %v. Writes resume once there is space.", why)
 	}
-	return stream.Errorf(stream.Unavailable, "The store cannot write: %v. %s", why, advice)
+	return stream.Errorf(stream.Broken,
+		"The store cannot write: %v. Writes resume once this is fixed and the server is restarted.", why)
 }
 
 // Follow implements stream.Log.

@@ -19,6 +19,7 @@ const (
 	NotAllowed    Code = "not allowed"    // not possible with this thing
 	TooSlow       Code = "too slow"       // the request did not arrive in time
 	Unavailable   Code = "unavailable"    // not possible at the moment; try again
+	Broken        Code = "broken"         // the store cannot work until the process is restarted
 	Full          Code = "full"           // a limit of the store is reached
 	Internal      Code = "internal error" // a bug
 )

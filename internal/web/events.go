@@ -99,6 +99,7 @@ func (s *Site) stream(ctx iris.Context) error {
 	err = s.source(reading.Topics).Stream(ctx, reading)
 	if errors.Is(err, delivery.ErrFull) {
 		delivery.SetHeader(ctx.ResponseWriter().Header())
+		setHeader(ctx, "Connection", "close") // somebody else needs its descriptor
 		_, err = ctx.Write(delivery.TurnedAway())
 	}
 	return err

@@ -27,6 +27,7 @@ var statuses = map[stream.Code]int{
 	stream.NotAllowed:    http.StatusMethodNotAllowed,
 	stream.TooSlow:       http.StatusRequestTimeout,
 	stream.Unavailable:   http.StatusServiceUnavailable,
+	stream.Broken:        http.StatusServiceUnavailable,
 	stream.Full:          http.StatusInsufficientStorage,
 	stream.Internal:      http.StatusInternalServerError,
 }
@@ -67,7 +68,7 @@ func fail(ctx iris.Context, err error) {
 	if sent {
 		panic(http.ErrAbortHandler)
 	}
-	if e.Code == stream.Unavailable {
+	if statuses[e.Code] == http.StatusServiceUnavailable {
 		setHeader(ctx, "Retry-After", retryAfter)
 	}
 	ctx.ResponseWriter().Header().Del("Content-Disposition") // of an export that failed

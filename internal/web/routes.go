@@ -116,8 +116,11 @@ func (s *Site) bodyTimeout() time.Duration {
 	return 10*time.Second + time.Duration(s.MaxData)*time.Second/(64<<10)
 }
 
-// health reports that the process answers, and how many streams are open.
+// health reports that the process answers, and how many streams are open; or that only a restart can help.
 func (s *Site) health(ctx iris.Context) error {
+	if err := s.Events.Ready(ctx.Request().Context()); stream.AsError(err).Code == stream.Broken {
+		return unavailable(ctx, "the store: "+stream.AsError(err).Detail)
+	}
 	writeJSON(ctx, http.StatusOK, iris.Map{"status": "ok", "streams": s.Streams()})
 	return nil
 }
@@ -126,6 +129,13 @@ func (s *Site) health(ctx iris.Context) error {
 func (s *Site) metrics(ctx iris.Context) error {
 	setHeader(ctx, "Cache-Control", "no-store")
 	s.Metrics.ServeHTTP(ctx.ResponseWriter(), ctx.Request())
+	return nil
+}
+
+// unavailable answers a probe with 503 and the reasons.
+func unavailable(ctx iris.Context, reasons ...string) error {
+	setHeader(ctx, "Retry-After", retryAfter)
+	writeJSON(ctx, http.StatusServiceUnavailable, iris.Map{"status": "unavailable", "reasons": reasons})
 	return nil
 }
 
@@ -141,9 +151,7 @@ func (s *Site) ready(ctx iris.Context) error {
 		reasons = append(reasons, "the store: "+stream.AsError(err).Detail)
 	}
 	if reasons != nil {
-		setHeader(ctx, "Retry-After", retryAfter)
-		writeJSON(ctx, http.StatusServiceUnavailable, iris.Map{"status": "unavailable", "reasons": reasons})
-		return nil
+		return unavailable(ctx, reasons...)
 	}
 	status := iris.Map{"status": "ok", "streams": s.Streams()}
 	if damage := s.Damage(); damage != nil {

@@ -1,17 +1,15 @@
 package web
 
 import (
+	"container/list"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
-	"maps"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -25,29 +23,32 @@ import (
 // connections without a request: browsers keep some of those ready.
 type Server struct {
 	http.Server
-	limits delivery.Limits
-
-	mu      sync.Mutex
-	conns   map[net.Conn]bool // open connections, less those taken over; true: it has sent nothing yet
-	closing bool
+	conns conns
 }
 
 // sendBuffer is about how many bytes the system buffers for one connection. By default Linux grows the buffer to
 // megabytes and reports a full one writable only once a third is free: a slow but steady reader would seem stalled.
 const sendBuffer = 128 << 10
 
+// Limits bound a Server.
+type Limits struct {
+	delivery.Limits
+	Conns     int        // open connections, those included that were taken over
+	TakenOver func() int // how many those are
+}
+
 // NewServer returns a server for handler, with TLS and HTTP/2 if certFile is not "". An HTTP/2 connection to which
 // nothing can be written for limits.Stall is closed, with all its streams. On Linux so is the connection of a client
 // that has vanished, within four heartbeats: one until something is sent, two without an acknowledgment, and one until
 // that is looked at.
-func NewServer(handler http.Handler, certFile, keyFile string, limits delivery.Limits) (*Server, error) {
-	s := &Server{limits: limits, conns: map[net.Conn]bool{}}
+func NewServer(handler http.Handler, certFile, keyFile string, limits Limits) (*Server, error) {
+	s := &Server{conns: conns{limits: limits, open: map[net.Conn]*list.Element{}}}
 	s.Server = http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ConnState:         s.connState,
+		ConnState:         s.conns.state,
 		ErrorLog:          log.New(newErrorLog(), "", 0),
 		HTTP2:             &http.HTTP2Config{WriteByteTimeout: limits.Stall},
 	}
@@ -80,71 +81,17 @@ func (s *Server) ServeOn(listener net.Listener) error {
 	}
 	served := make(chan struct{})
 	defer close(served)
-	go s.sweep(served)
+	go s.conns.sweep(served)
 	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
 }
 
-func (s *Server) connState(conn net.Conn, state http.ConnState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case state == http.StateHijacked || state == http.StateClosed:
-		delete(s.conns, conn)
-	case state == http.StateNew && s.closing:
-		conn.Close()
-	default:
-		s.conns[conn] = state == http.StateNew
-	}
-}
-
-// sweep closes, until served is closed, the connections of clients that have vanished.
-func (s *Server) sweep(served <-chan struct{}) {
-	tick := time.NewTicker(s.limits.Heartbeat)
-	defer tick.Stop()
-	for {
-		select {
-		case <-served:
-			return
-		case <-tick.C:
-		}
-		s.mu.Lock()
-		conns := slices.Collect(maps.Keys(s.conns))
-		s.mu.Unlock()
-		for _, conn := range conns {
-			if secure, ok := conn.(*tls.Conn); ok {
-				conn = secure.NetConn() // to close that one would wait for the client
-			}
-			if vanished(conn, s.limits) {
-				conn.Close()
-			}
-		}
-	}
-}
-
-// vanished is delivery.Vanished of a connection.
-func vanished(conn net.Conn, limits delivery.Limits) (gone bool) {
-	socket, ok := conn.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	raw, err := socket.SyscallConn()
-	return err == nil && raw.Control(func(fd uintptr) { gone = delivery.Vanished(int(fd), limits) }) == nil && gone
-}
-
 // Shutdown stops accepting connections, waits for requests in flight, and closes the remaining connections when ctx
 // ends.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.mu.Lock()
-	s.closing = true
-	for conn, fresh := range s.conns {
-		if fresh {
-			conn.Close()
-		}
-	}
-	s.mu.Unlock()
+	s.conns.shutDown()
 	if err := s.Server.Shutdown(ctx); err != nil {
 		return s.Close()
 	}
