@@ -1,7 +1,6 @@
 package web
 
 import (
-	"container/list"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -25,7 +24,7 @@ type Server struct {
 	http.Server
 	handler     atomic.Pointer[http.Handler]
 	certificate certificate
-	conns       conns
+	conns       *conns
 }
 
 // sendBuffer is about how many bytes the system buffers for one connection. By default Linux grows the buffer to
@@ -44,7 +43,7 @@ type Limits struct {
 // that has vanished, within four heartbeats: one until something is sent, two without an acknowledgment, and one until
 // that is looked at.
 func NewServer(handler http.Handler, certFile, keyFile string, limits Limits) (*Server, error) {
-	s := &Server{conns: conns{limits: limits, open: map[net.Conn]*list.Element{}}}
+	s := &Server{conns: newConns(limits)}
 	s.SetHandler(handler)
 	s.Server = http.Server{
 		Handler:           http.HandlerFunc(s.serve),
@@ -95,7 +94,7 @@ func (s *Server) ServeOn(listener net.Listener) error {
 	served := make(chan struct{})
 	defer close(served)
 	go s.conns.sweep(served)
-	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := serve(s.conns.on(listener)); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
