@@ -25,6 +25,7 @@ import (
 	"iris-broadcast/internal/config"
 	"iris-broadcast/internal/delivery"
 	"iris-broadcast/internal/demo"
+	"iris-broadcast/internal/logs"
 	"iris-broadcast/internal/memory"
 	"iris-broadcast/internal/metrics"
 	"iris-broadcast/internal/pebble"
@@ -53,7 +54,7 @@ func main() {
 	switch err := run(ctx, os.Args[1:], os.Stdout); {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "iris-broadcast:", err)
+		logs.Failed(err)
 		os.Exit(exitCode(err))
 	}
 }
@@ -79,7 +80,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		fmt.Fprintln(stdout, "iris-broadcast", service.Version())
 		return nil
 	}
-	setUpLog(s)
+	logs.SetUp(s.LogLevel, s.LogFormat)
+	logs.First(service.Version(), s.Changed())
 	store, err := openStore(s)
 	if err != nil {
 		return err
@@ -132,6 +134,7 @@ func openStore(s *config.Config) (opened store, err error) {
 type node struct {
 	settings  *config.Config
 	metrics   *metrics.Metrics
+	traffic   *logs.Traffic
 	store     store
 	engine    *delivery.Engine
 	log       stream.Log // the store
@@ -147,7 +150,7 @@ func newNode(ctx context.Context, s *config.Config, store store) (n *node, err e
 	m := metrics.New()
 	limits := delivery.Limits{
 		MaxStreams: s.MaxStreams, MaxPending: s.MaxPending, Stall: s.Stall, Heartbeat: s.Heartbeat}
-	n = &node{settings: s, metrics: m, store: store, log: metrics.Measured{Log: store, Metrics: m},
+	n = &node{settings: s, metrics: m, traffic: logs.NewTraffic(), store: store, log: metrics.Measured{Log: store, Metrics: m},
 		ownLog: memory.New(stream.Retention{Events: statusKept, Age: time.Hour, Bytes: 1 << 20, Topics: 1}),
 		engine: delivery.NewEngine(limits, m)}
 	defer func() {
@@ -155,7 +158,8 @@ func newNode(ctx context.Context, s *config.Config, store store) (n *node, err e
 			n.close()
 		}
 	}()
-	options := BrokerOptions{Recent: s.MaxPending / 2, Retry: s.Retry, Drain: s.Drain, Metrics: m}
+	options := BrokerOptions{
+		Recent: s.MaxPending / 2, Retry: s.Retry, Drain: s.Drain, Metrics: m, Traffic: n.traffic}
 	if n.broker, err = NewBroker(n.log, n.engine, options); err != nil {
 		return n, err
 	}
@@ -169,7 +173,7 @@ func newNode(ctx context.Context, s *config.Config, store store) (n *node, err e
 	handler, err := web.New(web.Site{
 		Events: web.Source{Log: n.log, Stream: n.broker.ServeHTTP},
 		Own:    web.Source{Log: n.ownLog, Stream: n.ownBroker.ServeHTTP},
-		Board:  store, Damage: store.Damage, Metrics: m.Handler(), Streams: n.engine.Streams,
+		Board:  store, Damage: store.Damage, Metrics: m.Handler(), Traffic: n.traffic, Streams: n.engine.Streams,
 		Closing: func() bool { return ctx.Err() != nil },
 		Views:   sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
@@ -200,6 +204,7 @@ func (n *node) close() {
 	}
 	ending.Wait()
 	n.engine.Close(ctx)
+	n.traffic.Flush()
 }
 
 // serve serves the listener until ctx ends. Then /readyz fails, and after -shutdown-delay the streams end, over -drain;
@@ -273,14 +278,4 @@ func greet(stdout io.Writer, s *config.Config, addr net.Addr) {
 	}
 	fmt.Fprintf(stdout, "Iris Broadcast is live at %s\n", url)
 	fmt.Fprintf(stdout, "Try it in another terminal: curl -d hello %s/events/news\n", curl)
-}
-
-// setUpLog has golog write to standard error, as the settings say.
-func setUpLog(s *config.Config) {
-	golog.SetOutput(os.Stderr)
-	golog.SetLevel(s.LogLevel)
-	golog.SetTimeFormat("2006-01-02 15:04:05")
-	if s.LogFormat == "json" {
-		golog.SetFormat("json", "")
-	}
 }

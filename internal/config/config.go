@@ -25,7 +25,8 @@ type Config struct {
 	CORSOrigins                       []string
 	LogLevel, LogFormat               string
 
-	file string
+	file  string
+	given map[string]string // each setting's value, as it was written
 }
 
 // setting is one of them.
@@ -88,7 +89,7 @@ func Parse(args []string, stdout io.Writer) (*Config, error) {
 }
 
 func parse(args []string, stdout io.Writer) (*Config, error) {
-	s := &Config{}
+	s := &Config{given: map[string]string{}}
 	flags := flag.NewFlagSet("iris-broadcast", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // main prints the error
 	from, err := sources(fileOf(args), s.table())
@@ -96,7 +97,7 @@ func parse(args []string, stdout io.Writer) (*Config, error) {
 		return nil, err
 	}
 	for _, set := range s.table() {
-		if err := set.define(flags, from); err != nil {
+		if err := s.noting(set).define(flags, from); err != nil {
 			return nil, err
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/kataras/golog"
 
 	"iris-broadcast/internal/delivery"
-	"iris-broadcast/internal/loglimit"
+	"iris-broadcast/internal/logs"
 )
 
 // Server is an http.Server that bounds everything a client could leave open, and whose Shutdown does not wait for
@@ -100,10 +100,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // errorLog logs what http.Server reports about connections, such as failed TLS handshakes. A port scan causes
 // thousands.
-type errorLog struct{ lines *loglimit.Lines[int] }
+type errorLog struct{ lines *logs.Lines[int] }
 
 func newErrorLog() errorLog {
-	return errorLog{loglimit.New(func(more int) { golog.Warnf("%d more connection errors", more) })}
+	return errorLog{logs.NewLines(func(more int) { golog.Warnf("%d more connection errors", more) })}
 }
 
 func (l errorLog) Write(line []byte) (int, error) {
