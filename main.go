@@ -150,7 +150,8 @@ func newNode(ctx context.Context, s *config.Config, store store) (n *node, err e
 	m := metrics.New()
 	limits := delivery.Limits{
 		MaxStreams: s.MaxStreams, MaxPending: s.MaxPending, Stall: s.Stall, Heartbeat: s.Heartbeat}
-	n = &node{settings: s, metrics: m, traffic: logs.NewTraffic(), store: store, log: metrics.Measured{Log: store, Metrics: m},
+	n = &node{settings: s, metrics: m, traffic: logs.NewTraffic(),
+		store: store, log: metrics.Measured{Log: store, Metrics: m},
 		ownLog: memory.New(stream.Retention{Events: statusKept, Age: time.Hour, Bytes: 1 << 20, Topics: 1}),
 		engine: delivery.NewEngine(limits, m)}
 	defer func() {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/kataras/golog"
 )
@@ -18,7 +19,7 @@ import (
 func appendText(line []byte, entry *golog.Log) []byte {
 	line = entry.Time.AppendFormat(line, "2006-01-02 15:04:05.000")
 	message := entry.Message
-	if strings.ContainsFunc(message, unicode.IsControl) {
+	if strings.ContainsFunc(message, unprintable) {
 		message = strconv.Quote(message)
 	}
 	line = fmt.Appendf(line, " %-5s %s", strings.ToUpper(name(entry.Level)), message)
@@ -32,7 +33,9 @@ func appendText(line []byte, entry *golog.Log) []byte {
 	return line
 }
 
-func ambiguous(r rune) bool { return r == '"' || r == '=' || unicode.IsSpace(r) || !unicode.IsPrint(r) }
+func ambiguous(r rune) bool { return r == '"' || r == '=' || r == ' ' || unprintable(r) }
+
+func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
 
 // appendJSON encodes an entry as one JSON object: time (RFC 3339, UTC), level, message, then the fields.
 func appendJSON(line []byte, entry *golog.Log) []byte {

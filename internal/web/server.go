@@ -103,11 +103,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 type errorLog struct{ lines *logs.Lines[int] }
 
 func newErrorLog() errorLog {
-	return errorLog{logs.NewLines(func(more int) { golog.Warnf("%d more connection errors", more) })}
+	return errorLog{logs.NewLines(func(more int) { golog.Warn("More connections failed", logs.Fields{"count": more}) })}
 }
 
 func (l errorLog) Write(line []byte) (int, error) {
 	text := strings.TrimSuffix(string(line), "\n")
-	l.lines.Log(func() { golog.Warnf("%q", text) }, func(more *int) { *more++ })
+	l.lines.Log(func() { golog.Warn("A connection failed", logs.Fields{"error": text}) }, func(more *int) { *more++ })
 	return len(line), nil
 }
