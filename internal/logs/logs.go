@@ -35,6 +35,7 @@ func SetUp(level, format string) {
 // redirect has golog hand every entry to write. Iris' loggers are copies of golog's, so they do the same if they are
 // made after this.
 var redirect = sync.OnceFunc(func() {
+	golog.SetOutput(os.Stderr)
 	golog.SetLevel("debug") // write filters: golog reads its own level without a lock
 	golog.SetStacktraceLimit(-1)
 	golog.Handle(write)
@@ -68,10 +69,7 @@ func Failed(err error) {
 	golog.Error(err.Error())
 }
 
-// output keeps lines from mixing.
-var output sync.Mutex
-
-// write is golog's handler. It writes each entry in one piece.
+// write is golog's handler. It writes each entry in one piece; golog's printer has the lock.
 func write(entry *golog.Log) (handled bool) {
 	now := current.Load()
 	if entry.Level > now.level {
@@ -81,10 +79,7 @@ func write(entry *golog.Log) (handled bool) {
 	if now.json {
 		encode = appendJSON
 	}
-	line := append(encode(nil, entry), '\n')
-	output.Lock()
-	defer output.Unlock()
-	os.Stderr.Write(line)
+	entry.Logger.Printer.Write(append(encode(nil, entry), '\n'))
 	return true
 }
 

@@ -3,6 +3,7 @@ package logs
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"log"
 	"log/slog"
 	"math"
@@ -24,12 +25,10 @@ func capture(t *testing.T, level, format string) (printed func() string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stderr := os.Stderr
-	os.Stderr = file
 	SetUp(level, format)
+	golog.SetOutput(file)
 	t.Cleanup(func() {
-		os.Stderr = stderr
-		SetUp("info", "text")
+		golog.SetOutput(io.Discard)
 		file.Close()
 	})
 	return func() string {

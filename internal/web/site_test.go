@@ -11,7 +11,9 @@ import (
 // handle returns the handler of a site with the project's pages; events have at most 1,000 bytes unless it says so.
 func handle(t *testing.T, s Site) http.Handler {
 	t.Helper()
-	s.Traffic = logs.NewTraffic()
+	if s.Traffic == nil {
+		s.Traffic = logs.NewTraffic()
+	}
 	s.Views, s.Public = os.DirFS("../../views"), os.DirFS("../../public")
 	if s.MaxData == 0 {
 		s.MaxData = 1000
