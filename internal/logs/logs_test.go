@@ -89,7 +89,11 @@ func TestNothingBreaksALine(t *testing.T) {
 				}
 			}
 		},
-		"json": func(got string) { objects(t, got) },
+		"json": func(got string) {
+			if last := objects(t, got)[2*len(nasty)]; last["level"] != "info" {
+				t.Errorf("without a level it is %v", last)
+			}
+		},
 	} {
 		printed := capture(t, "info", format)
 		for _, n := range nasty {

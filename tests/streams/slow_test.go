@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -95,6 +96,8 @@ func TestAClientThatReadsNothingIsEndedAfterStall(t *testing.T) {
 		if took := time.Since(published); took > 20*time.Second {
 			t.Errorf("it was ended after %v", took)
 		}
+		line := regexp.MustCompile(` INFO  A client was disconnected duration_ms=\d.* peer=127.*reason=stalled topics=news\n`)
+		harness.Eventually(t, "the log says so", func() bool { return line.MatchString(s.Stderr()) })
 	})
 }
 
