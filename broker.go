@@ -181,7 +181,7 @@ func (b *Broker) ServeHTTP(ctx iris.Context, reading delivery.Reading) error {
 		return err
 	}
 	c := &client{topics: reading.Topics, form: reading.Form, registered: make(chan bool, 1),
-		from: logs.From(request)}
+		from: logs.From(request, time.Now())}
 	c.stream = b.engine.Open(ctx.ResponseWriter(), ctx.ResponseWriter().Naive(), request, c.form)
 	c.stream.Write(delivery.Head(c.form, b.options.Retry, replay.Position, start.Kind == stream.Lost))
 	if registered := b.catchUp(request.Context(), c, replay); !registered {

@@ -14,7 +14,7 @@ import (
 	"github.com/kataras/golog"
 )
 
-// appendText encodes an entry for people: local time, level, message, name=value of each field. Whatever could be
+// appendText encodes an entry for people: local time, level, message, and name=value for each field. Text that could be
 // mistaken for more than one line or value is quoted.
 func appendText(line []byte, entry *golog.Log) []byte {
 	line = entry.Time.AppendFormat(line, "2006-01-02 15:04:05.000")
@@ -66,7 +66,7 @@ func appendValue(line []byte, value any) []byte {
 	return append(line, encoded...)
 }
 
-// name names a level; what golog's Print logs has none.
+// name names a level. Entries of golog.Print have none, and count as info.
 func name(level golog.Level) string {
 	if level == golog.DisableLevel {
 		level = golog.InfoLevel

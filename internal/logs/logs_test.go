@@ -74,7 +74,8 @@ func TestALineOfJSONHasTimeLevelMessageAndFields(t *testing.T) {
 	}
 	delete(got, "time")
 	encoded, _ := json.Marshal(got)
-	if want := `{"count":3,"error":"late","level":"error","message":"50% of it","peer":"::1"}`; string(encoded) != want {
+	want := `{"count":3,"error":"late","level":"error","message":"50% of it","peer":"::1"}`
+	if string(encoded) != want {
 		t.Errorf("printed %s, want %s", encoded, want)
 	}
 }

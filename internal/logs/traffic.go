@@ -11,11 +11,11 @@ import (
 )
 
 // Traffic logs what clients do. At debug each publish, refused request and stream end has a line. At info refused
-// requests and clients that were disconnected are limited as Lines does it, and everything that is normal is summed
-// up in a line for each minute in which there was any. It is safe for concurrent use.
+// requests and disconnected clients are rate-limited by Lines, and normal traffic is summed up in one line for each
+// minute that had any. It is safe for concurrent use.
 type Traffic struct {
 	published, opened, ended atomic.Int64 // since the last report
-	due                      atomic.Bool  // a report is
+	due                      atomic.Bool  // a report is scheduled
 
 	refused *Lines[refusals]
 	cut     *Lines[int]
@@ -48,7 +48,7 @@ func (r refusals) log() {
 	}
 }
 
-// Entry is what the log says of a request or a stream; whatever is zero is left out.
+// Entry is what the log says of a request or a stream; zero values are left out.
 type Entry struct {
 	Client
 	Method, Path, Topics, Reason string
@@ -60,17 +60,17 @@ type Entry struct {
 // Client is who sent a request, and when.
 type Client struct {
 	Peer      string // the address of the connection's other end
-	Forwarded string // the clients that a proxy names; whoever can reach the port can claim any
+	Forwarded string // the clients that a proxy names, unverified
 	Began     time.Time
 }
 
-// From returns the client of a request that begins now.
-func From(r *http.Request) Client {
+// From returns the client of a request that began then.
+func From(r *http.Request, began time.Time) Client {
 	forwarded := r.Header.Get("X-Forwarded-For")
 	if forwarded == "" {
 		forwarded = r.Header.Get("Forwarded")
 	}
-	return Client{r.RemoteAddr, clipped(forwarded), time.Now()}
+	return Client{r.RemoteAddr, clipped(forwarded), began}
 }
 
 // done is the entry of a request that ends now.
@@ -82,7 +82,7 @@ func (e Entry) done() Entry {
 func (e Entry) fields() Fields {
 	fields := Fields{"duration_ms": milliseconds(e.took)}
 	for name, text := range map[string]string{"peer": e.Peer, "forwarded": e.Forwarded, "method": e.Method,
-		"path": clipped(e.Path), "topics": clipped(e.Topics), "reason": e.Reason} {
+		"path": clipped(e.Path), "topics": clipped(e.Topics), "reason": clipped(e.Reason)} {
 		if text != "" {
 			fields[name] = text
 		}
@@ -105,7 +105,7 @@ func clipped(text string) string {
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-// Published counts a request that wrote something. The entry is asked for only if it is logged, as in all methods.
+// Published counts a request that wrote something. Like the methods below it calls entry only if a line may need it.
 func (t *Traffic) Published(entry func() Entry) {
 	t.count(&t.published)
 	if Enabled(golog.DebugLevel) {
@@ -116,7 +116,7 @@ func (t *Traffic) Published(entry func() Entry) {
 // Opened counts a stream.
 func (t *Traffic) Opened() { t.count(&t.opened) }
 
-// Ended counts the end of a stream: a normal one, or that of a client that was disconnected.
+// Ended counts a stream that ended. Unless that was normal, the client was disconnected.
 func (t *Traffic) Ended(normal bool, entry func() Entry) {
 	switch {
 	case normal:
@@ -164,7 +164,7 @@ func (t *Traffic) Failed(entry Entry, err error) {
 	}, func(more *int) { *more++ })
 }
 
-// count counts one for the report, which the first one since the last report begins.
+// count adds one to a total. The first since the last report schedules the next.
 func (t *Traffic) count(total *atomic.Int64) {
 	if total.Add(1) == 1 && t.due.CompareAndSwap(false, true) {
 		time.AfterFunc(time.Minute, t.report)
@@ -181,7 +181,7 @@ func (t *Traffic) report() {
 	}
 }
 
-// Flush logs what has been counted and not reported yet.
+// Flush logs what has been counted since the last report and summaries. It waits at most a few seconds for the log.
 func (t *Traffic) Flush() {
 	t.report()
 	t.refused.Flush()

@@ -16,7 +16,7 @@ func client() Client {
 	r := httptest.NewRequest(http.MethodPost, "/events/news", nil)
 	r.RemoteAddr = "192.0.2.1:4711"
 	r.Header.Set("X-Forwarded-For", "198.51.100.7")
-	return From(r)
+	return From(r, time.Now())
 }
 
 func someEntry() Entry {
@@ -152,7 +152,7 @@ func TestAClientCannotMakeALineLong(t *testing.T) {
 	long := strings.Repeat("ü", 5000)
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Forwarded", long)
-	e := Entry{Client: From(r), Path: long, Topics: long}
+	e := Entry{Client: From(r, time.Now()), Path: long, Topics: long, Reason: long}
 	for name, value := range e.fields() {
 		if text := fmt.Sprint(value); len(text) > 250 {
 			t.Errorf("%s has %d bytes", name, len(text))

@@ -89,7 +89,7 @@ func wantsStream(r *http.Request) bool {
 
 // stream answers with the stream. HEAD gets the head alone and registers no client.
 func (s *Site) stream(ctx iris.Context) error {
-	client := logs.From(ctx.Request())
+	began := time.Now()
 	reading, err := parseReading(ctx.Request())
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (s *Site) stream(ctx iris.Context) error {
 	}
 	err = s.source(reading.Topics).Stream(ctx, reading)
 	if errors.Is(err, delivery.ErrFull) {
-		s.Traffic.TurnedAway(func() logs.Entry { return entry(ctx, client, http.StatusOK) })
+		s.Traffic.TurnedAway(func() logs.Entry { return entry(ctx, began, http.StatusOK) })
 		delivery.SetHeader(ctx.ResponseWriter().Header())
 		setHeader(ctx, "Connection", "close") // somebody else needs its descriptor
 		_, err = ctx.Write(delivery.TurnedAway())

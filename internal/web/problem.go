@@ -13,7 +13,6 @@ import (
 	"github.com/kataras/golog"
 	"github.com/kataras/iris/v12"
 
-	"iris-broadcast/internal/logs"
 	"iris-broadcast/internal/stream"
 )
 
@@ -50,9 +49,9 @@ type handler func(iris.Context) error
 // request.
 func (s *Site) answer(h handler) iris.Handler {
 	return func(ctx iris.Context) {
-		client := logs.From(ctx.Request())
+		began := time.Now()
 		if err := h(ctx); err != nil {
-			s.fail(ctx, client, err)
+			s.fail(ctx, began, err)
 		}
 	}
 }
@@ -60,10 +59,10 @@ func (s *Site) answer(h handler) iris.Handler {
 // fail answers with an error: problem details, or a page with the same text for Accept: text/html. If a part of
 // another answer has been sent already it cuts the connection, so that half an answer never looks complete. It logs
 // the cause of bugs; a store that cannot work has logged that itself, once and not for each request.
-func (s *Site) fail(ctx iris.Context, client logs.Client, err error) {
+func (s *Site) fail(ctx iris.Context, began time.Time, err error) {
 	e := stream.AsError(err)
 	sent := ctx.ResponseWriter().Written() > 0
-	s.logFailure(ctx, client, err, sent)
+	s.logFailure(ctx, began, err, sent)
 	if sent {
 		panic(http.ErrAbortHandler)
 	}
@@ -80,7 +79,7 @@ func (s *Site) fail(ctx iris.Context, client logs.Client, err error) {
 		if err == nil {
 			return
 		}
-		s.Traffic.Failed(entry(ctx, client, 0), err)
+		s.Traffic.Failed(entry(ctx, began, 0), err)
 	}
 	writeAs(ctx, status, "application/problem+json", p)
 }
@@ -112,7 +111,7 @@ func allowed(ctx iris.Context) []string {
 
 // recover answers a panic as a bug; see fail.
 func (s *Site) recover(ctx iris.Context) {
-	client := logs.From(ctx.Request())
+	began := time.Now()
 	defer func() {
 		reason := recover()
 		if reason == nil {
@@ -121,7 +120,7 @@ func (s *Site) recover(ctx iris.Context) {
 		if err, ok := reason.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(reason)
 		}
-		s.fail(ctx, client, fmt.Errorf("panic: %v\n%s", reason, debug.Stack()))
+		s.fail(ctx, began, fmt.Errorf("panic: %v\n%s", reason, debug.Stack()))
 	}()
 	ctx.Next()
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/kataras/iris/v12"
 
@@ -14,27 +15,27 @@ import (
 // logWrites logs the requests that h grants; fail logs the others.
 func (s *Site) logWrites(h handler) handler {
 	return func(ctx iris.Context) error {
-		client := logs.From(ctx.Request())
+		began := time.Now()
 		err := h(ctx)
 		if err == nil {
-			s.Traffic.Published(func() logs.Entry { return entry(ctx, client, ctx.GetStatusCode()) })
+			s.Traffic.Published(func() logs.Entry { return entry(ctx, began, ctx.GetStatusCode()) })
 		}
 		return err
 	}
 }
 
 // logFailure logs a request that err ends, unless its client has gone. sent says that a part of its answer has left.
-func (s *Site) logFailure(ctx iris.Context, client logs.Client, err error, sent bool) {
+func (s *Site) logFailure(ctx iris.Context, began time.Time, err error, sent bool) {
 	e := stream.AsError(err)
 	if errors.Is(err, ctx.Request().Context().Err()) {
 		return
 	}
 	if sent || e.Code == stream.Internal {
-		s.Traffic.Failed(entry(ctx, client, 0), err)
+		s.Traffic.Failed(entry(ctx, began, 0), err)
 	}
 	if !sent {
 		s.Traffic.Refused(func() logs.Entry {
-			refused := entry(ctx, client, statuses[e.Code])
+			refused := entry(ctx, began, statuses[e.Code])
 			refused.Reason = e.Detail
 			return refused
 		})
@@ -42,10 +43,10 @@ func (s *Site) logFailure(ctx iris.Context, client logs.Client, err error, sent 
 }
 
 // entry is what the log says of a request.
-func entry(ctx iris.Context, client logs.Client, status int) logs.Entry {
+func entry(ctx iris.Context, began time.Time, status int) logs.Entry {
 	r := ctx.Request()
-	return logs.Entry{Client: client, Method: r.Method, Path: r.URL.Path, Topics: topicsOf(r), Status: status,
-		Bytes: r.ContentLength}
+	return logs.Entry{Client: logs.From(r, began), Method: r.Method, Path: r.URL.Path, Topics: topicsOf(r),
+		Status: status, Bytes: r.ContentLength}
 }
 
 // topicsOf returns the topics that a request names. They may be invalid.
