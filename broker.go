@@ -47,7 +47,7 @@ type BrokerOptions struct {
 	Retry   time.Duration // after which a client that was cut off comes back, on average
 	Drain   time.Duration // the longest that Close takes
 	Metrics *metrics.Metrics
-	Traffic *logs.Traffic
+	Traffic *logs.Traffic // logs how streams end
 }
 
 // client is one stream.
@@ -59,7 +59,7 @@ type client struct {
 	after      stream.ID          // everything up to here has been written
 	registered chan bool          // listen's answer; false: read more of the log first
 	reason     metrics.Reason     // why it left
-	from       logs.Client
+	from       logs.Client        // who it is, for the log
 }
 
 // NewBroker returns a running broker for what is appended to log from now on. Brokers may share an engine.
@@ -183,13 +183,13 @@ func (b *Broker) ServeHTTP(ctx iris.Context, reading delivery.Reading) error {
 	c := &client{topics: reading.Topics, form: reading.Form, registered: make(chan bool, 1),
 		from: logs.From(request, time.Now())}
 	c.stream = b.engine.Open(ctx.ResponseWriter(), ctx.ResponseWriter().Naive(), request, c.form)
+	b.options.Traffic.Opened()
 	c.stream.Write(delivery.Head(c.form, b.options.Retry, replay.Position, start.Kind == stream.Lost))
 	if registered := b.catchUp(request.Context(), c, replay); !registered {
 		c.stream.Close()
 		b.ended(c)
 		return nil
 	}
-	b.options.Traffic.Opened()
 	leave = func() {} // from here on the stream's end gives its place back
 	c.stream.Serve(func(reason metrics.Reason) {
 		c.reason = reason
