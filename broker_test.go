@@ -342,7 +342,8 @@ func TestALogThatFailsDuringACatchUpIsLoggedWithWhoItConcerns(t *testing.T) {
 	}
 	s.node.traffic.Flush()
 	text, _ := os.ReadFile(file.Name())
-	for _, want := range []string{"streams_opened=1", "A request failed", "error=an odd read", "topics=news", "peer=127.0.0.1:"} {
+	for _, want := range []string{
+		"streams_opened=1", "A request failed", "error=an odd read", "topics=news", "peer=127.0.0.1:"} {
 		if strings.Count(string(text), want) != 1 {
 			t.Errorf("the log does not have %s once:\n%s", want, text)
 		}
