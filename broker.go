@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/kataras/golog"
 	"github.com/kataras/iris/v12"
 
 	"iris-broadcast/internal/delivery"
+	"iris-broadcast/internal/logs"
 	"iris-broadcast/internal/metrics"
 	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
@@ -45,6 +47,7 @@ type BrokerOptions struct {
 	Retry   time.Duration // after which a client that was cut off comes back, on average
 	Drain   time.Duration // the longest that Close takes
 	Metrics *metrics.Metrics
+	Traffic *logs.Traffic // logs how streams end
 }
 
 // client is one stream.
@@ -56,6 +59,7 @@ type client struct {
 	after      stream.ID          // everything up to here has been written
 	registered chan bool          // listen's answer; false: read more of the log first
 	reason     metrics.Reason     // why it left
+	from       logs.Client        // who it is, for the log
 }
 
 // NewBroker returns a running broker for what is appended to log from now on. Brokers may share an engine.
@@ -176,16 +180,20 @@ func (b *Broker) ServeHTTP(ctx iris.Context, reading delivery.Reading) error {
 	if err != nil {
 		return err
 	}
-	c := &client{topics: reading.Topics, form: reading.Form, registered: make(chan bool, 1)}
+	c := &client{topics: reading.Topics, form: reading.Form, registered: make(chan bool, 1),
+		from: logs.From(request, time.Now())}
 	c.stream = b.engine.Open(ctx.ResponseWriter(), ctx.ResponseWriter().Naive(), request, c.form)
+	b.options.Traffic.Opened()
 	c.stream.Write(delivery.Head(c.form, b.options.Retry, replay.Position, start.Kind == stream.Lost))
 	if registered := b.catchUp(request.Context(), c, replay); !registered {
 		c.stream.Close()
+		b.ended(c)
 		return nil
 	}
 	leave = func() {} // from here on the stream's end gives its place back
 	c.stream.Serve(func(reason metrics.Reason) {
 		c.reason = reason
+		b.ended(c)
 		select {
 		case b.closingClients <- c:
 		case <-b.done:
@@ -199,13 +207,14 @@ func (b *Broker) ServeHTTP(ctx iris.Context, reading delivery.Reading) error {
 // stream is to end before that.
 func (b *Broker) catchUp(ctx context.Context, c *client, replay *stream.Replay) (registered bool) {
 	for {
-		if c.stream.WritePage(replay.Since, replay.Page) != metrics.Open {
+		if c.reason = c.stream.WritePage(replay.Since, replay.Page); c.reason != metrics.Open {
 			return false
 		}
 		replay.End()
 		c.after = replay.Page.Reached
 		select {
 		case <-b.closing:
+			c.reason = metrics.Closing
 			return false
 		case b.newClients <- c:
 			if <-c.registered {
@@ -213,10 +222,29 @@ func (b *Broker) catchUp(ctx context.Context, c *client, replay *stream.Replay) 
 			}
 		}
 		if err := replay.Next(ctx); err != nil {
-			golog.Errorf("Reading the log for a client that is behind: %v", err)
+			if c.reason = metrics.Left; ctx.Err() == nil {
+				c.reason = metrics.Open // it is the server that failed
+				b.options.Traffic.Failed(c.entry(), err)
+			}
 			return false
 		}
 	}
+}
+
+// ended logs the end of a stream.
+func (b *Broker) ended(c *client) {
+	if c.reason != metrics.Open { // else its failure has been logged
+		b.options.Traffic.Ended(c.reason == metrics.Left || c.reason == metrics.Closing, c.entry)
+	}
+}
+
+// entry is what the log says of the client.
+func (c *client) entry() logs.Entry {
+	e := logs.Entry{Client: c.from, Topics: strings.Join(c.topics.Names(), ",")}
+	if c.reason != metrics.Open {
+		e.Reason = c.reason.String()
+	}
+	return e
 }
 
 // Streams is how many streams are registered.

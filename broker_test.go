@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/kataras/golog"
 
 	"iris-broadcast/internal/config"
 	"iris-broadcast/internal/memory"
@@ -304,6 +307,48 @@ func TestAStreamOfALogThatFailsIsRefusedAndHasNoPlace(t *testing.T) {
 	}
 	log.failed.Store(false)
 	s.listen("/events/news?since=all", "").want("first")
+}
+
+// torn is a store whose log has one event in the first page that is read, and cannot be read after that.
+type torn struct {
+	*memory.Store
+	pages atomic.Int32
+}
+
+func (s *torn) Page(ctx context.Context, q stream.Query) (stream.Page, error) {
+	if s.pages.Add(1) > 1 {
+		return stream.Page{}, errors.New("an odd read")
+	}
+	q.Limit = 1
+	return s.Store.Page(ctx, q)
+}
+
+func TestALogThatFailsDuringACatchUpIsLoggedWithWhoItConcerns(t *testing.T) {
+	file, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	golog.SetOutput(file)
+	defer golog.SetOutput(io.Discard)
+	log := &torn{Store: memory.New(logtest.Generous)}
+	s := serveFrom(t, func(*config.Config) (stores.Store, error) { return log, nil },
+		"-max-data", "1000", "-max-pending", "1KiB")
+	for range 20 {
+		s.publish("news", strings.Repeat("x", 500)) // more than the broker remembers
+	}
+	answer, _ := io.ReadAll(s.listen("/events/news?since=all", "").response.Body)
+	if n := strings.Count(string(answer), "data: x"); n != 1 {
+		t.Errorf("the client gets %d events, want one, then the end", n)
+	}
+	s.node.traffic.Flush()
+	text, _ := os.ReadFile(file.Name())
+	for _, want := range []string{
+		"streams_opened=1", "A request failed", "error=an odd read", "topics=news", "peer=127.0.0.1:"} {
+		if strings.Count(string(text), want) != 1 {
+			t.Errorf("the log does not have %s once:\n%s", want, text)
+		}
+	}
 }
 
 // BenchmarkPublish measures one event of 4 KiB from POST until the last of a hundred clients has it, without and beside

@@ -24,6 +24,7 @@ import (
 	"iris-broadcast/internal/config"
 	"iris-broadcast/internal/delivery"
 	"iris-broadcast/internal/demo"
+	"iris-broadcast/internal/logs"
 	"iris-broadcast/internal/memory"
 	"iris-broadcast/internal/metrics"
 	"iris-broadcast/internal/service"
@@ -52,7 +53,7 @@ func main() {
 	switch err := run(ctx, os.Args[1:], os.Stdout); {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "iris-broadcast:", err)
+		logs.Failed(err)
 		os.Exit(exitCode(err))
 	}
 }
@@ -80,7 +81,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
-	setUpLog(s)
+	logs.SetUp(s.LogLevel, s.LogFormat)
+	logs.First(service.Version(), s.Changed())
 	files := config.ShareFiles(stores.MaxFiles)
 	if s.MaxStreams > files.Streams {
 		golog.Warnf("-max-streams is %d, not %d: the system allows no more open files", files.Streams, s.MaxStreams)
@@ -111,6 +113,7 @@ type node struct {
 	ctx       context.Context // ends when the node is to stop
 	settings  *config.Config
 	metrics   *metrics.Metrics
+	traffic   *logs.Traffic
 	store     stores.Store
 	engine    *delivery.Engine
 	log       stream.Log // the store
@@ -126,7 +129,8 @@ func newNode(ctx context.Context, s *config.Config, store stores.Store, maxConns
 	m := metrics.New()
 	limits := delivery.Limits{
 		MaxStreams: s.MaxStreams, MaxPending: s.MaxPending, Stall: s.Stall, Heartbeat: s.Heartbeat}
-	n = &node{ctx: ctx, settings: s, metrics: m, store: store, log: metrics.Measured{Log: store, Metrics: m},
+	n = &node{ctx: ctx, settings: s, metrics: m, traffic: logs.NewTraffic(),
+		store: store, log: metrics.Measured{Log: store, Metrics: m},
 		ownLog: memory.New(stream.Retention{Events: statusKept, Age: time.Hour, Bytes: 1 << 20, Topics: 1}),
 		engine: delivery.NewEngine(limits, m)}
 	defer func() {
@@ -134,7 +138,8 @@ func newNode(ctx context.Context, s *config.Config, store stores.Store, maxConns
 			n.close()
 		}
 	}()
-	options := BrokerOptions{Recent: s.MaxPending / 2, Retry: s.Retry, Drain: s.Drain, Metrics: m}
+	options := BrokerOptions{
+		Recent: s.MaxPending / 2, Retry: s.Retry, Drain: s.Drain, Metrics: m, Traffic: n.traffic}
 	if n.broker, err = NewBroker(n.log, n.engine, options); err != nil {
 		return n, err
 	}
@@ -159,9 +164,9 @@ func (n *node) handler(s *config.Config) (http.Handler, error) {
 	return web.New(web.Site{
 		Events: web.Source{Log: n.log, Stream: n.broker.ServeHTTP},
 		Own:    web.Source{Log: n.ownLog, Stream: n.ownBroker.ServeHTTP},
-		Board:  n.store, Damage: n.store.Damage, Metrics: n.metrics.Handler(), Streams: n.engine.Streams,
-		Closing: func() bool { return n.ctx.Err() != nil },
-		Views:   sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
+		Board:  n.store, Damage: n.store.Damage, Metrics: n.metrics.Handler(), Traffic: n.traffic,
+		Streams: n.engine.Streams, Closing: func() bool { return n.ctx.Err() != nil },
+		Views: sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
 }
 
@@ -171,6 +176,7 @@ func (n *node) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), n.settings.Drain)
 	defer cancel()
 	n.engine.Close(ctx)
+	n.traffic.Flush()
 }
 
 // endStreams ends all streams within -drain, and from then on each new one at once.
@@ -254,7 +260,7 @@ func (n *node) reload() {
 	}
 	n.server.SetHandler(handler)
 	n.settings.ShutdownDelay = next.ShutdownDelay
-	setUpLog(next)
+	logs.SetUp(next.LogLevel, next.LogFormat)
 	golog.Infof("The settings were read again")
 	if later != nil {
 		golog.Warnf("These settings change only with a restart: %s", strings.Join(later, ", "))
@@ -280,14 +286,4 @@ func sub(dir string) fs.FS {
 		panic(err) // only a name that is no path
 	}
 	return sub
-}
-
-// setUpLog has golog write to standard error, as the settings say.
-func setUpLog(s *config.Config) {
-	golog.SetOutput(os.Stderr)
-	golog.SetLevel(s.LogLevel)
-	golog.SetTimeFormat("2006-01-02 15:04:05")
-	if s.LogFormat == "json" {
-		golog.SetFormat("json", "")
-	}
 }

@@ -109,6 +109,7 @@ func serveFrom(t testing.TB, open func(*config.Config) (stores.Store, error), ar
 		case <-time.After(settings.Drain + wait):
 			t.Error("the server does not stop")
 		}
+		node.close()
 		if err := store.Close(); err != nil {
 			t.Error(err)
 		}

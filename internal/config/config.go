@@ -25,9 +25,9 @@ type Config struct {
 	CORSOrigins                       []string
 	LogLevel, LogFormat               string
 
-	args   []string
-	file   string
-	values map[string]string // of every setting, as it was written
+	args  []string
+	file  string
+	given map[string]string // each setting's value, as it was written
 }
 
 // setting is one of them.
@@ -91,7 +91,7 @@ func Parse(args []string, stdout io.Writer) (*Config, error) {
 }
 
 func parse(args []string, stdout io.Writer) (*Config, error) {
-	s := &Config{args: args, values: map[string]string{}}
+	s := &Config{args: args, given: map[string]string{}}
 	flags := flag.NewFlagSet("iris-broadcast", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // main prints the error
 	from, err := sources(fileOf(args), s.table())
@@ -99,7 +99,7 @@ func parse(args []string, stdout io.Writer) (*Config, error) {
 		return nil, err
 	}
 	for _, set := range s.table() {
-		if err := set.define(flags, from, s.values); err != nil {
+		if err := s.noting(set).define(flags, from); err != nil {
 			return nil, err
 		}
 	}
@@ -144,7 +144,7 @@ func fileOf(args []string) string {
 // Define adds the named settings to a command's flags, with their values from the environment, the settings file that
 // it names, or the defaults.
 func Define(flags *flag.FlagSet, names ...string) (*Config, error) {
-	s := &Config{values: map[string]string{}}
+	s := &Config{}
 	from, err := sources(os.Getenv(variable("config")), s.table())
 	if err != nil {
 		return nil, err
@@ -154,29 +154,26 @@ func Define(flags *flag.FlagSet, names ...string) (*Config, error) {
 			continue
 		}
 		set.usage = fmt.Sprintf("%s (%s), or %s", set.usage, set.fallback, variable(set.name))
-		if err := set.define(flags, from, s.values); err != nil {
+		if err := set.define(flags, from); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-// define sets the setting to its default, or to the last source's value, and adds its flag. It notes the value.
-func (set setting) define(flags *flag.FlagSet, from []source, values map[string]string) error {
+// define sets the setting to its default, or to the last source's value, and adds its flag.
+func (set setting) define(flags *flag.FlagSet, from []source) error {
 	if err := set.read(set.fallback); set.fallback != "" && err != nil {
 		return fmt.Errorf("default of -%s: %w", set.name, err)
 	}
-	values[set.name] = set.fallback
 	for _, source := range from {
 		if value, ok := source.values[set.name]; ok {
 			if err := set.read(value); err != nil {
 				return fmt.Errorf("%s=%q: must be %w", source.where(set.name), value, err)
 			}
-			values[set.name] = value
 		}
 	}
 	read := func(value string) error {
-		values[set.name] = value
 		if err := set.read(value); err != nil {
 			return fmt.Errorf("must be %w", err)
 		}
@@ -191,26 +188,6 @@ func (set setting) define(flags *flag.FlagSet, from []source, values map[string]
 }
 
 func (set setting) isBool() bool { return set.fallback == "true" || set.fallback == "false" }
-
-// live are the settings that Again changes in a running server.
-var live = []string{"tls-cert", "tls-key", "shutdown-delay", "open-publish", "cors-origins", "log-level", "log-format"}
-
-// Again reads all settings once more. It returns those that hold from now on, and the names of those that were changed
-// but hold only after a restart.
-func (s *Config) Again() (next *Config, later []string, err error) {
-	if next, err = Parse(s.args, io.Discard); err != nil {
-		return nil, nil, err
-	}
-	for _, set := range s.table() {
-		if next.values[set.name] != s.values[set.name] && !slices.Contains(live, set.name) {
-			later = append(later, set.name)
-		}
-	}
-	if (next.TLSCert == "") != (s.TLSCert == "") {
-		later = append(later, "tls-cert", "tls-key")
-	}
-	return next, later, nil
-}
 
 // Dir is the directory where events are kept, "" for memory.
 func (s *Config) Dir() string {

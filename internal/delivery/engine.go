@@ -36,7 +36,7 @@ func (e *Engine) Enter() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.open == e.limits.MaxStreams {
-		e.metrics.TurnedAway(e.open)
+		e.metrics.TurnedAway()
 		return ErrFull
 	}
 	e.open++

@@ -46,14 +46,13 @@ type Metrics struct {
 	opened     prometheus.Counter               // streams that were registered
 	ended      [len(reasons)]prometheus.Counter // streams that have ended, by reason
 	turnedAway prometheus.Counter               // clients for which there was no place
-	tally      tally
 
 	registry *prometheus.Registry
 }
 
 // New returns metrics that stand at zero.
 func New() *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), tally: newTally()}
+	m := &Metrics{registry: prometheus.NewRegistry()}
 	m.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
@@ -103,6 +102,15 @@ func (m *Metrics) histogram(name, help string, buckets []float64) prometheus.His
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
+
+// Joined counts a stream that has been registered.
+func (m *Metrics) Joined() { m.opened.Inc() }
+
+// Left counts a registered stream that has ended.
+func (m *Metrics) Left(reason Reason) { m.ended[reason].Inc() }
+
+// TurnedAway counts a client for which there was no place.
+func (m *Metrics) TurnedAway() { m.turnedAway.Inc() }
 
 // Since observes how long ago that was: a Unix time in milliseconds, which may be of another clock, or 0 for none.
 func (m *Metrics) Since(ms uint64, now time.Time) {

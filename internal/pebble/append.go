@@ -7,7 +7,6 @@ import (
 	"time"
 
 	lsm "github.com/cockroachdb/pebble/v2"
-	"github.com/kataras/golog"
 
 	"iris-broadcast/internal/stream"
 )
@@ -164,7 +163,7 @@ func (s *Store) gather() time.Duration {
 func (s *Store) acknowledge() {
 	for c := range s.applied {
 		if c.err = c.batch.SyncWait(); c.err != nil {
-			golog.Errorf("The store %s: %v", s.dir, c.err)
+			s.logError("%v", c.err)
 			s.disk.condemn(c.err)
 		} else {
 			s.publish(c)

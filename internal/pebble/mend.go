@@ -80,11 +80,11 @@ func (s *Store) mend(ctx context.Context, err error) error {
 		return err
 	}
 	if !lsm.IsCorruptionError(err) {
-		golog.Errorf("The store %s: %v", s.dir, err)
+		s.logError("%v", err)
 		return errUnreadable
 	}
 	if err := s.setAside(extent(err)); err != nil {
-		golog.Errorf("The store %s: setting aside what is damaged: %v", s.dir, err)
+		s.logError("setting aside what is damaged: %v", err)
 		return errUnreadable
 	}
 	return nil

@@ -1,14 +1,18 @@
 package pebble
 
 import (
+	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/kataras/golog"
 
 	"iris-broadcast/internal/stream"
+	"iris-broadcast/internal/stream/logtest"
 )
 
 // mendingFS calls excised when the damage is out of the tables but still in the ledger.
@@ -109,5 +113,21 @@ func TestACrashWhileDamageIsSetAsideLeavesAGap(t *testing.T) {
 		if err := after.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestErrorsThatMayComeWithEveryReadDoNotFloodTheLog(t *testing.T) {
+	said := &logged{}
+	golog.SetOutput(said)
+	t.Cleanup(func() { golog.SetOutput(os.Stderr) })
+	s := openOn(t, vfs.NewMem(), "store", logtest.Generous, newHands())
+	for range 100 {
+		if err := s.mend(t.Context(), errors.New("an odd read")); err != errUnreadable {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	if lines := said.count("The store store: an odd read"); lines != 5 || said.count("95 more errors") != 1 {
+		t.Errorf("%d lines:\n%s", lines, said.text.String())
 	}
 }

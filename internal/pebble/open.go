@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/kataras/golog"
 
+	"iris-broadcast/internal/logs"
 	"iris-broadcast/internal/stream"
 )
 
@@ -43,6 +44,7 @@ func open(files vfs.FS, dir string, keep stream.Retention, maxFiles int, clock f
 		closing: make(chan struct{}), writing: make(chan struct{}, 1), fronts: map[stream.Topic]*front{},
 	}
 	s.damage.found = make(chan keySpan, 1)
+	s.errors = logs.NewLines(func(more int) { golog.Errorf("The store %s: %d more errors", dir, more) })
 	if err := guarded(func() error { return s.load(files, keep, maxFiles) }); err != nil {
 		if s.db != nil {
 			_ = s.disk.close(s.db)
@@ -52,6 +54,12 @@ func open(files vfs.FS, dir string, keep stream.Retention, maxFiles int, clock f
 	s.tending.Go(s.tend)
 	s.tending.Go(s.acknowledge)
 	return s, nil
+}
+
+// logError logs an error that may come again at once, and many times. It does not wait for the log.
+func (s *Store) logError(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	s.errors.Log(func() { golog.Errorf("The store %s: %s", s.dir, text) }, func(more *int) { *more++ })
 }
 
 // maxApplied is how many commits may wait for the disk: more than Pebble itself lets queue.
@@ -92,7 +100,7 @@ func (s *Store) load(files vfs.FS, keep stream.Retention, maxFiles int) (err err
 		return err
 	}
 	o := options(s.disk, events{
-		log:     func(format string, args ...any) { golog.Warnf("The store "+s.dir+": "+format, args...) },
+		log:     s.logError,
 		damaged: s.suspect,
 		fatal:   s.disk.condemn,
 	})

@@ -16,6 +16,7 @@ import (
 	lsm "github.com/cockroachdb/pebble/v2"
 	"github.com/kataras/golog"
 
+	"iris-broadcast/internal/logs"
 	"iris-broadcast/internal/stream"
 )
 
@@ -37,6 +38,7 @@ type Store struct {
 
 	complaint atomic.Pointer[error] // why the store cannot write, as last logged
 	damage    damage
+	errors    *logs.Lines[int] // that may come with every write or read
 
 	reading sync.WaitGroup // open views; none is added once shut is set
 
@@ -138,6 +140,7 @@ func (s *Store) Size() float64 {
 // same error.
 func (s *Store) Close() error {
 	s.shutdown.Do(func() {
+		defer s.errors.Flush()
 		close(s.closing)
 		if !s.settle() {
 			s.disk.abandon()

@@ -238,7 +238,7 @@ func (s *Store) tend() {
 		case <-tick.C:
 		case span := <-s.damage.found:
 			if err := s.setAside(span); err != nil {
-				golog.Errorf("The store %s: setting aside what is damaged: %v", s.dir, err)
+				s.logError("setting aside what is damaged: %v", err)
 			}
 		case <-s.closing:
 			return

@@ -26,7 +26,7 @@ func Listen(addr string, tcp func(addr string) (net.Listener, error)) (net.Liste
 		return nil, fmt.Errorf("the sockets that systemd passes: %w", err)
 	case len(passed) > 1:
 		return nil, fmt.Errorf("systemd passes %d sockets; this server listens on one", len(passed))
-	case len(passed) == 1 && (passed[0] == nil || !slices.Contains([]string{"tcp", "unix"}, passed[0].Addr().Network())):
+	case len(passed) == 1 && !isStream(passed[0]):
 		return nil, fmt.Errorf("systemd passes a socket of another kind; this server wants ListenStream=")
 	case len(passed) == 1:
 		return passed[0], nil
@@ -34,6 +34,11 @@ func Listen(addr string, tcp func(addr string) (net.Listener, error)) (net.Liste
 		return listenUnix(path)
 	}
 	return free(addr, tcp)
+}
+
+// isStream reports whether connections can be accepted from a listener; nil is of a socket that Go does not know.
+func isStream(passed net.Listener) bool {
+	return passed != nil && slices.Contains([]string{"tcp", "unix"}, passed.Addr().Network())
 }
 
 // free calls tcp, and names another port if another process has this one.

@@ -98,8 +98,8 @@ func (c *conns) makeRoom() time.Duration {
 	return 0
 }
 
-// empty waits until no connection is open, or patience is over. A connection that was accepted last has patience for its
-// first request too; one that waits for another request is closed.
+// empty waits until no connection is open, or patience is over. A connection that was accepted last has patience for
+// its first request too; one that waits for another request is closed.
 func (c *conns) empty(patience time.Duration) {
 	over := time.After(patience)
 	tick := time.NewTicker(time.Second / 50)
@@ -113,6 +113,9 @@ func (c *conns) empty(patience time.Duration) {
 	}
 }
 
+// nearPatience is patience for peers on this machine, whose first request is there at once if there will be one.
+const nearPatience = 300 * time.Millisecond
+
 // closeWaiting closes the connections that wait for a request, less those that have not had patience for their first
 // one. It returns how many are open.
 func (c *conns) closeWaiting(patience time.Duration) int {
@@ -122,7 +125,11 @@ func (c *conns) closeWaiting(patience time.Duration) int {
 		if place == nil {
 			continue
 		}
-		if w := place.Value.(wait); !w.first || time.Since(w.since) >= patience {
+		w, patience := place.Value.(wait), patience
+		if isNear(conn.RemoteAddr()) {
+			patience = min(patience, nearPatience)
+		}
+		if !w.first || time.Since(w.since) >= patience {
 			c.close(conn)
 		}
 	}
@@ -183,4 +190,10 @@ func vanished(conn net.Conn, limits delivery.Limits) (gone bool) {
 	}
 	raw, err := socket.SyscallConn()
 	return err == nil && raw.Control(func(fd uintptr) { gone = delivery.Vanished(int(fd), limits) }) == nil && gone
+}
+
+// isNear reports whether a peer is on this machine.
+func isNear(peer net.Addr) bool {
+	tcp, ok := peer.(*net.TCPAddr)
+	return !ok || tcp.IP.IsLoopback()
 }

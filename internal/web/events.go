@@ -10,6 +10,7 @@ import (
 	"github.com/kataras/iris/v12"
 
 	"iris-broadcast/internal/delivery"
+	"iris-broadcast/internal/logs"
 	"iris-broadcast/internal/sse"
 	"iris-broadcast/internal/stream"
 )
@@ -88,6 +89,7 @@ func wantsStream(r *http.Request) bool {
 
 // stream answers with the stream. HEAD gets the head alone and registers no client.
 func (s *Site) stream(ctx iris.Context) error {
+	began := time.Now()
 	reading, err := parseReading(ctx.Request())
 	if err != nil {
 		return err
@@ -98,6 +100,7 @@ func (s *Site) stream(ctx iris.Context) error {
 	}
 	err = s.source(reading.Topics).Stream(ctx, reading)
 	if errors.Is(err, delivery.ErrFull) {
+		s.Traffic.TurnedAway(func() logs.Entry { return entry(ctx, began, http.StatusOK) })
 		delivery.SetHeader(ctx.ResponseWriter().Header())
 		if ctx.Request().ProtoMajor == 1 {
 			setHeader(ctx, "Connection", "close") // somebody else needs its descriptor

@@ -24,6 +24,7 @@ var plainHost = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]+$`)
 func (s *Site) prepare(app *iris.Application) error {
 	s.lists = make(chan struct{}, maxLists)
 	s.Events.Log, s.Board = boundedLog{s.Events.Log, s.MaxData}, boundedBoard{s.Board, s.MaxData}
+	app.Configure(iris.WithLogLevel("warn")) // at debug it prints its routes past the log
 	app.RegisterView(iris.Blocks(s.Views, ".html"))
 	s.check = http.NewCrossOriginProtection()
 	for _, origin := range s.Origins {

@@ -47,24 +47,22 @@ type handler func(iris.Context) error
 
 // answer makes the error that h returns the answer. It wraps every handler, and every middleware that can refuse a
 // request.
-func answer(h handler) iris.Handler {
+func (s *Site) answer(h handler) iris.Handler {
 	return func(ctx iris.Context) {
+		began := time.Now()
 		if err := h(ctx); err != nil {
-			fail(ctx, err)
+			s.fail(ctx, began, err)
 		}
 	}
 }
 
 // fail answers with an error: problem details, or a page with the same text for Accept: text/html. If a part of
 // another answer has been sent already it cuts the connection, so that half an answer never looks complete. It logs
-// bugs; a store that cannot work has logged that itself, once and not for each request.
-func fail(ctx iris.Context, err error) {
+// the cause of bugs; a store that cannot work has logged that itself, once and not for each request.
+func (s *Site) fail(ctx iris.Context, began time.Time, err error) {
 	e := stream.AsError(err)
 	sent := ctx.ResponseWriter().Written() > 0
-	clientLeft := errors.Is(err, ctx.Request().Context().Err())
-	if (sent || e.Code == stream.Internal) && !clientLeft {
-		golog.Errorf("%s %q: %v", ctx.Method(), ctx.Path(), err)
-	}
+	s.logFailure(ctx, began, err, sent)
 	if sent {
 		panic(http.ErrAbortHandler)
 	}
@@ -81,7 +79,7 @@ func fail(ctx iris.Context, err error) {
 		if err == nil {
 			return
 		}
-		golog.Errorf("Rendering the error page: %v", err)
+		s.Traffic.Failed(entry(ctx, began, 0), err)
 	}
 	writeAs(ctx, status, "application/problem+json", p)
 }
@@ -113,6 +111,7 @@ func allowed(ctx iris.Context) []string {
 
 // recover answers a panic as a bug; see fail.
 func (s *Site) recover(ctx iris.Context) {
+	began := time.Now()
 	defer func() {
 		reason := recover()
 		if reason == nil {
@@ -121,7 +120,7 @@ func (s *Site) recover(ctx iris.Context) {
 		if err, ok := reason.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(reason)
 		}
-		fail(ctx, fmt.Errorf("panic: %v\n%s", reason, debug.Stack()))
+		s.fail(ctx, began, fmt.Errorf("panic: %v\n%s", reason, debug.Stack()))
 	}()
 	ctx.Next()
 }

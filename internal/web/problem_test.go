@@ -2,14 +2,20 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/kataras/golog"
+
+	"iris-broadcast/internal/board"
+	"iris-broadcast/internal/logs"
 	"iris-broadcast/internal/memory"
 	"iris-broadcast/internal/stream"
 	"iris-broadcast/internal/stream/logtest"
@@ -66,6 +72,44 @@ func TestHalfAnAnswerNeverLooksComplete(t *testing.T) {
 				t.Errorf("%s: %s, and its end is %v, want the connection to break", path, response.Status, err)
 			}
 		}
+	}
+}
+
+// panicking is a board with a bug.
+type panicking struct{ board.Store }
+
+func (panicking) List(context.Context, board.Visitor, int, int) (board.List, error) { panic("a bug") }
+
+func TestAPanicIsAnAnswerAndALineOfTheLog(t *testing.T) {
+	log, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	logs.SetUp("info", "json")
+	golog.SetOutput(log)
+	defer golog.SetOutput(io.Discard)
+	store, traffic := memory.New(logtest.Generous), logs.NewTraffic()
+	handler := handle(t, Site{Events: Source{Log: store}, Board: panicking{store}, Traffic: traffic})
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/api/v1/comments", nil))
+	if traffic.Flush(); answer.Code != http.StatusInternalServerError {
+		t.Errorf("answered %d", answer.Code)
+	}
+	text, _ := os.ReadFile(log.Name())
+	failures := 0
+	for line := range strings.Lines(string(text)) {
+		var entry struct{ Level, Error, Path, Peer string }
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+		if entry.Level == "error" && entry.Path == "/api/v1/comments" && entry.Peer != "" &&
+			strings.HasPrefix(entry.Error, "panic: a bug\n") && strings.Contains(entry.Error, "problem_test.go") {
+			failures++
+		}
+	}
+	if failures != 1 {
+		t.Errorf("the log has\n%s", text)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"iris-broadcast/internal/board"
 	"iris-broadcast/internal/delivery"
+	"iris-broadcast/internal/logs"
 	"iris-broadcast/internal/stream"
 )
 
@@ -36,6 +37,7 @@ type Site struct {
 	Damage  func() []string             // parts of the store that were damaged and set aside
 	Streams func() int                  // how many streams are open
 	Metrics http.Handler                // for Prometheus
+	Traffic *logs.Traffic               // logs the requests
 	Closing func() bool                 // the server is shutting down
 	Views   fs.FS                       // HTML templates
 	Public  fs.FS                       // files below /public
@@ -48,7 +50,7 @@ type Site struct {
 
 // New returns the handler of every URL.
 func New(s Site) (http.Handler, error) {
-	app := iris.New()
+	app, answer := iris.New(), s.answer
 	if err := s.prepare(app); err != nil {
 		return nil, err
 	}
@@ -56,7 +58,7 @@ func New(s Site) (http.Handler, error) {
 	app.OnErrorCode(http.StatusNotFound, answer(s.unrouted))
 
 	get := func(path string, h handler) { app.HandleMany("GET HEAD", path, answer(h)) }
-	write := func(method, path string, h handler) { app.Handle(method, path, answer(s.guardWrites(h))) }
+	write := func(method, path string, h handler) { app.Handle(method, path, answer(s.logWrites(s.guardWrites(h)))) }
 
 	get("/", s.home)
 	get("/mini", s.mini)

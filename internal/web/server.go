@@ -15,7 +15,7 @@ import (
 	"github.com/kataras/golog"
 
 	"iris-broadcast/internal/delivery"
-	"iris-broadcast/internal/loglimit"
+	"iris-broadcast/internal/logs"
 )
 
 // Server is an http.Server that bounds everything a client could leave open, that leaves descriptors free for whoever
@@ -110,14 +110,14 @@ func (s *Server) Finish(patience time.Duration) error {
 
 // errorLog logs what http.Server reports about connections, such as failed TLS handshakes. A port scan causes
 // thousands.
-type errorLog struct{ lines *loglimit.Lines[int] }
+type errorLog struct{ lines *logs.Lines[int] }
 
 func newErrorLog() errorLog {
-	return errorLog{loglimit.New(func(more int) { golog.Warnf("%d more connection errors", more) })}
+	return errorLog{logs.NewLines(func(more int) { golog.Warn("More connections failed", logs.Fields{"count": more}) })}
 }
 
 func (l errorLog) Write(line []byte) (int, error) {
 	text := strings.TrimSuffix(string(line), "\n")
-	l.lines.Log(func() { golog.Warnf("%q", text) }, func(more *int) { *more++ })
+	l.lines.Log(func() { golog.Warn("A connection failed", logs.Fields{"error": text}) }, func(more *int) { *more++ })
 	return len(line), nil
 }

@@ -4,11 +4,16 @@ import (
 	"net/http"
 	"os"
 	"testing"
+
+	"iris-broadcast/internal/logs"
 )
 
 // handle returns the handler of a site with the project's pages; events have at most 1,000 bytes unless it says so.
 func handle(t *testing.T, s Site) http.Handler {
 	t.Helper()
+	if s.Traffic == nil {
+		s.Traffic = logs.NewTraffic()
+	}
 	s.Views, s.Public = os.DirFS("../../views"), os.DirFS("../../public")
 	if s.Closing == nil {
 		s.Closing = func() bool { return false }

@@ -12,8 +12,8 @@ import (
 	"iris-broadcast/tests/harness"
 )
 
-// As systemd restarts a service with a socket of its own: the socket stays, and what comes while nobody accepts waits in
-// the system's queue.
+// As systemd restarts a service with a socket of its own: the socket stays, and connections wait in the system's queue
+// while nobody accepts any.
 func TestANewVersionTakesOverWithoutARefusedConnectionOrALostEvent(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("systemd is not to be had here")

@@ -138,7 +138,9 @@ func start(t testing.TB, change func(*exec.Cmd), args ...string) (*Server, error
 		return s, fmt.Errorf("it printed %q", s.Lines)
 	}
 	if path, isUnix := strings.CutPrefix(s.Lines[0], live+"unix:"); isUnix {
-		dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", path) }
+		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", path)
+		}
 		s.URL, s.client = "http://localhost", &http.Client{Transport: &http.Transport{DialContext: dial}}
 		return s, nil
 	}

@@ -13,7 +13,7 @@ import (
 	"iris-broadcast/tests/harness"
 )
 
-var moreErrors = regexp.MustCompile(`(\d+) more connection errors`)
+var moreErrors = regexp.MustCompile(`More connections failed count=(\d+)`)
 
 func TestAScanOfJunkDoesNotFloodTheLog(t *testing.T) {
 	t.Parallel()

@@ -58,7 +58,8 @@ func TestNoNumberOfClientsShutsPublishersAndProbesOut(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no limit of open files is known here")
 	}
-	for _, kind := range []struct{ name, maxStreams string }{{"as it is", ""}, {"with too high a limit of streams", "1000"}} {
+	for _, kind := range []struct{ name, maxStreams string }{
+		{"as it is", ""}, {"with too high a limit of streams", "1000"}} {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
 			args := []string{"-demo=false", "-store", "pebble:" + filepath.Join(t.TempDir(), "store")}

@@ -46,7 +46,8 @@ func TestItServesAUnixSocket(t *testing.T) {
 	}
 
 	second := harness.Command(t, "-addr", "unix:"+path)
-	if out, err := second.CombinedOutput(); err == nil || !strings.Contains(string(out), path+" is in use by another process") {
+	said := path + " is in use by another process"
+	if out, err := second.CombinedOutput(); err == nil || !strings.Contains(string(out), said) {
 		t.Errorf("a second server on the same path: %s, %v", out, err)
 	}
 	s.Kill() // which leaves the socket behind
@@ -117,7 +118,8 @@ func TestSystemdIsToldWhatItWantsToKnow(t *testing.T) {
 
 func TestItTakesOneStreamSocketFromSystemd(t *testing.T) {
 	t.Parallel()
-	datagrams, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "s"), Net: "unixgram"})
+	path := filepath.Join(t.TempDir(), "socket")
+	datagrams, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -95,6 +96,8 @@ func TestAClientThatReadsNothingIsEndedAfterStall(t *testing.T) {
 		if took := time.Since(published); took > 20*time.Second {
 			t.Errorf("it was ended after %v", took)
 		}
+		line := regexp.MustCompile(` INFO  A client was disconnected duration_ms=.* peer=.* reason=stalled topics=news`)
+		harness.Eventually(t, "the log says so", func() bool { return line.MatchString(s.Stderr()) })
 	})
 }
 

@@ -1,6 +1,4 @@
-// Package loglimit limits the rate of log lines that clients can cause at will: a few a second are logged as they
-// are, the others as one summary.
-package loglimit
+package logs
 
 import (
 	"sync"
@@ -12,10 +10,10 @@ const (
 	maxQueued = 100 // lines, while the log does not keep up
 )
 
-// Lines logs up to five lines a second. Any others are folded into a T, such as a count, which is logged as one
-// summary at the end of the second. Callers never block on the log, which may be a pipe that nobody reads: at most
-// 100 lines are queued; while the queue is full, lines are folded and the summary is postponed, so no count is lost.
-// Lines is safe for concurrent use.
+// Lines bounds the log lines that clients can cause at will. It logs up to five a second. Any others are folded into a
+// T, such as a count, which is logged as one summary at the end of the second. Callers never block on the log, which
+// may be a pipe that nobody reads: at most 100 lines are queued; while the queue is full, lines are folded and the
+// summary is postponed, so no count is lost. Lines is safe for concurrent use.
 type Lines[T any] struct {
 	summarize func(T)
 
@@ -28,8 +26,8 @@ type Lines[T any] struct {
 	writing bool // write is running
 }
 
-// New returns a Lines that calls summarize to log a summary.
-func New[T any](summarize func(T)) *Lines[T] { return &Lines[T]{summarize: summarize} }
+// NewLines returns a Lines that calls summarize to log a summary.
+func NewLines[T any](summarize func(T)) *Lines[T] { return &Lines[T]{summarize: summarize} }
 
 // Log queues line, which logs something, or calls fold to add it to the summary. A nil line is always folded. One
 // goroutine at a time calls the lines and summarize, in order; fold is called before Log returns and must not block.
@@ -64,6 +62,27 @@ func (l *Lines[T]) endSecond() {
 	}
 	l.counting, l.lines = true, 0
 	time.AfterFunc(time.Second, l.endSecond)
+}
+
+// Flush logs the summary now, and waits until everything queued is logged, for at most a second.
+func (l *Lines[T]) Flush() {
+	logged := make(chan struct{})
+	l.mu.Lock()
+	if l.rest != nil {
+		rest := *l.rest
+		if l.enqueue(func() { l.summarize(rest) }) {
+			l.rest = nil
+		}
+	}
+	queued := l.enqueue(func() { close(logged) })
+	l.mu.Unlock()
+	if !queued {
+		return // nobody reads the log
+	}
+	select {
+	case <-logged:
+	case <-time.After(time.Second):
+	}
 }
 
 // enqueue reports whether there was room for line.

@@ -1,4 +1,4 @@
-package loglimit
+package logs
 
 import (
 	"fmt"
@@ -37,7 +37,7 @@ func crowd(l *Lines[int], r *record, n int) {
 }
 
 func summing(r *record) *Lines[int] {
-	return New(func(more int) { r.log(fmt.Sprint(more, " more")) })
+	return NewLines(func(more int) { r.log(fmt.Sprint(more, " more")) })
 }
 
 func TestAboveFiveASecondThereIsOneSummary(t *testing.T) {
@@ -79,7 +79,7 @@ func TestALogThatNobodyReadsHoldsNobodyUpAndLosesNoCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var total, lines, summaries int
 		unread := make(chan struct{})
-		l := New(func(more int) { total, summaries = total+more, summaries+1 })
+		l := NewLines(func(more int) { total, summaries = total+more, summaries+1 })
 		const seconds, each = 60, 50
 		for range seconds {
 			for range each {
