@@ -30,7 +30,7 @@ const okHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-
 // streams is the same events as different servers would send them.
 func streams() map[string]string {
 	one, two := stampText(1), stampText(2)
-	lf := "retry: 1500\n: hello\nid: 7\n\nid: 8\ndata: " + one + "\n\nevent: x\ndata:" + two +
+	lf := "retry: 1500\n: hello\nid: 7\n\nid: 8\ndata: " + one + "\n\nevent: x\ndata:{\"id\":\"9\",\"data\":\"" + two + "\"}" +
 		"\nid:9\n\n: beat\n\ndata: lost"
 	crlf := strings.ReplaceAll(lf, "\n", "\r\n")
 	all := map[string]string{
