@@ -4,6 +4,7 @@ import (
 	"embed"
 	"html/template"
 	"io"
+	"strings"
 	"time"
 
 	"iris-broadcast/bench/internal/chart"
@@ -46,7 +47,7 @@ func (r *Report) charts() (charts []template.HTML) {
 func (r *Report) chart(q quantity) template.HTML {
 	c := chart.Lines{Title: q.name, Width: chartWidth, Height: chartHeight,
 		X: chart.Axis{Title: "minutes from the start", Max: r.Seconds / 60},
-		Y: chart.Axis{Title: q.name + q.symbol, Max: 1e-3}}
+		Y: chart.Axis{Title: strings.TrimSpace(q.symbol), Max: 1e-3}}
 	for i, one := range r.Results {
 		line := chart.Line{Name: one.Server, Class: string(rune('a' + i))}
 		for _, s := range one.Samples {

@@ -24,6 +24,7 @@ type Result struct {
 	// Of the checked streams.
 	Published, Received, Missing uint64
 	Doubled, Reordered           uint64
+	DelayP50, DelayP99           float64 // of the small events, in milliseconds, resumed streams included
 
 	Happened []Fact
 	CPU      float64  // in percent of one CPU
@@ -141,6 +142,7 @@ func (r Result) Facts() []Fact {
 		{"checked: published", float64(r.Published), r.Published == 0},
 		{"checked: received", float64(r.Received), r.Received == 0},
 		bad("missing", r.Missing), bad("doubled", r.Doubled), bad("out of order", r.Reordered),
+		{"delay p50, ms", r.DelayP50, false}, {"delay p99, ms", r.DelayP99, false},
 		{"CPU, % of one", r.CPU, false},
 	}
 	return append(facts, r.Happened...)

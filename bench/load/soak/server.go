@@ -28,9 +28,9 @@ type kind struct {
 
 var kinds = []kind{{name: "disk", disk: true}, {name: "memory, TLS", tls: true}}
 
-// limits are small, so that each of them takes effect within seconds. They still keep everything for longer than the
-// checked clients are away.
-var limits = []string{"-keep-events", "150", "-keep-age", "20s", "-keep-bytes", "3MiB", "-max-topics", "200",
+// limits are small, so that each of them takes effect within seconds: at steadyRate and bulkRate, events are removed
+// by count after 15 s, by size after 14 s of large ones, and by age after 20 s. Checked clients are away for less.
+var limits = []string{"-keep-events", "300", "-keep-age", "20s", "-keep-bytes", "16MiB", "-max-topics", "200",
 	"-max-streams", "400", "-max-pending", "256KiB", "-stall", "3s", "-heartbeat", "2s", "-retry", "500ms",
 	"-demo=true", "-log-level", "warn"}
 

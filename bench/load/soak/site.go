@@ -157,7 +157,7 @@ func (s *site) backUp(ctx context.Context) {
 func (s *site) finish(ctx context.Context, r *Report) error {
 	result := Result{Server: s.server.kind.name, Samples: s.samples}
 	for _, g := range s.groups() {
-		if err := g.settle(ctx, &result); err != nil {
+		if err := g.settle(ctx, &result, &s.faults); err != nil {
 			return err
 		}
 	}

@@ -14,13 +14,13 @@ import (
 // The load on a server: some 350 streams that are checked, and up to maxStreams in all. Sizes in bytes, rates in
 // events a second.
 const (
-	steadyClients, steadyTopics, steadySize, steadyRate = 304, 8, 200, 96
-	bulkClients, bulkSize, bulkRate                     = 24, 16 << 10, 20
+	steadyClients, steadyTopics, steadySize, steadyRate = 304, 4, 200, 80
+	bulkClients, bulkSize, bulkRate                     = 14, 60 << 10, 20
 	allClients                                          = 6
 	publishers                                          = 4
 
 	churners = 80 // of steady: they leave and come back
-	stallers = 16 // of bulk: they stop reading
+	stallers = 8  // of bulk: they stop reading
 
 	crowd    = 120             // come at once, too many for maxStreams
 	inflight = 100             // handshakes at a time
@@ -70,7 +70,7 @@ func (g *group) publish(ctx context.Context, n int, rate float64, length time.Du
 }
 
 // settle waits for what clients have still to receive, and adds up what they lost.
-func (g *group) settle(ctx context.Context, r *Result) error {
+func (g *group) settle(ctx context.Context, r *Result, faults *faults) error {
 	checked := g.pool.Since < 1<<62
 	clients := g.pool.Clients()
 	g.pool.Resume(clients)
@@ -82,12 +82,16 @@ func (g *group) settle(ctx context.Context, r *Result) error {
 		r.Missing += behind
 	}
 	got := g.pool.Take()
+	if r.DelayP50 == 0 && got.Stamped > 0 { // the first group is that of the small events
+		r.DelayP50 = float64(got.Delay.ValueAtQuantile(50)) / 1e6
+		r.DelayP99 = float64(got.Delay.ValueAtQuantile(99)) / 1e6
+	}
 	r.Published += g.ledger.Published()
 	r.Received += got.Events
 	r.Doubled += got.Doubled
 	r.Reordered += got.Reordered + got.Fallen
 	if refused, err := g.publishing.Refused(); refused > 0 {
-		r.Faults = append(r.Faults, fmt.Sprintf("%d × %v", refused, err))
+		faults.note(fmt.Errorf("%d events refused, the last: %w", refused, err))
 	}
 	return nil
 }
@@ -106,7 +110,7 @@ func (s *site) publishBulk(ctx context.Context) {
 func (s *site) churn(ctx context.Context) {
 	leaving := s.steady.pool.Clients()[steadyClients-churners:]
 	stalling := s.bulk.pool.Clients()[:stallers]
-	const steps = 16
+	const steps, stalled = 16, 5
 	step := s.cycle / 24
 	for ctx.Err() == nil {
 		s.stall(ctx, stalling)
@@ -118,7 +122,7 @@ func (s *site) churn(ctx context.Context) {
 			}
 			s.note(ctx, s.steady.pool.Connect(ctx, some, nil))
 			s.returned.Add(int64(len(some)))
-			if i == steps/2 {
+			if i == stalled {
 				s.bulk.pool.Resume(stalling)
 			}
 		}
