@@ -49,6 +49,10 @@ func (p *parser) interpret(line []byte, event func(s Stamp, stamped bool)) {
 			p.hasData = true
 			p.stamp, p.stamped = ParseStamp(unwrap(value))
 		}
+	case 'e':
+		if value, ok := field(line, "event"); ok {
+			p.gap = string(value) == "gap"
+		}
 	case 'i':
 		if value, ok := field(line, "id"); ok {
 			p.id = append(p.id[:0], value...)
@@ -102,6 +106,7 @@ func (p *parser) dispatch(event func(s Stamp, stamped bool)) {
 		event(p.stamp, p.stamped)
 		p.hasData, p.stamped = false, false
 	}
+	p.gap = false
 }
 
 // below compares two ids of the form <ms>-<sequence>, numbers without leading zeros. Every id is above an empty one.

@@ -147,3 +147,15 @@ func TestIDsAreComparedAsNumbers(t *testing.T) {
 		}
 	}
 }
+
+func TestAGapIsSeenWithItsOwnEventOnly(t *testing.T) {
+	var p parser
+	var gaps []bool
+	text := okHead + "\r\nevent: gap\ndata: {}\n\ndata: a\n\nevent: gap\n\nevent: gaps\ndata: b\n\nevent:gap\ndata:\n\n"
+	if err := p.feed([]byte(text), func(Stamp, bool) { gaps = append(gaps, p.gap) }); err != nil {
+		t.Fatal(err)
+	}
+	if want := []bool{true, false, false, true}; !slices.Equal(gaps, want) {
+		t.Errorf("%v, want %v", gaps, want)
+	}
+}

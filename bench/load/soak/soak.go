@@ -186,7 +186,7 @@ func (s settings) load(ctx context.Context, r *Report, sites []*site, progress i
 		for _, one := range sites {
 			sample, err := one.sample(within, time.Since(began))
 			if err != nil {
-				one.faults.note(fmt.Errorf("sample: %w", err))
+				one.note(within, fmt.Errorf("sample: %w", err))
 				continue
 			}
 			doing += fmt.Sprintf("%s: %.0f streams, %.0f MiB, %.0f goroutines  ", one.server.kind.name,

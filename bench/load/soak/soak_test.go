@@ -50,6 +50,7 @@ func TestALossAFaultAGrowthOrANothingFails(t *testing.T) {
 		"missing":      {Missing: 1},
 		"doubled":      {Doubled: 1},
 		"out of order": {Reordered: 1},
+		"gap":          {Gaps: 1},
 		"fault":        {Faults: []string{"1 × 500"}},
 		"never done":   {Happened: []Fact{{"backups", 0, true}}},
 		"growth":       {Verdicts: []Verdict{{Grew: true}}},
@@ -106,7 +107,7 @@ func TestAShortSoakLosesNothingAndReports(t *testing.T) {
 		t.Fatalf("%v, %d results", err, len(r.Results))
 	}
 	for _, one := range r.Results {
-		if one.Missing+one.Doubled+one.Reordered > 0 || len(one.Faults) > 0 || len(one.Samples) < 6 {
+		if one.Missing+one.Doubled+one.Reordered+one.Gaps > 0 || len(one.Faults) > 0 || len(one.Samples) < 6 {
 			t.Errorf("%s: faults %q, %d samples\n%s", one.Server, one.Faults, len(one.Samples), &out)
 		}
 		for _, f := range one.Facts() {

@@ -69,11 +69,16 @@ func (g *group) publish(ctx context.Context, n int, rate float64, length time.Du
 	return g.publishing.Paced(ctx, n, rate, length)
 }
 
-// settle waits for what clients have still to receive, and adds up what they lost.
+// settle has all clients come back, waits for what they have still to receive, and adds up what they lost.
 func (g *group) settle(ctx context.Context, r *Result, faults *faults) error {
 	checked := g.pool.Since < 1<<62
 	clients := g.pool.Clients()
 	g.pool.Resume(clients)
+	within, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := g.pool.Connect(within, clients, nil); err != nil { // those that were away when the time was over
+		faults.note(fmt.Errorf("not all streams came back: %w", err))
+	}
 	if checked {
 		behind, err := g.pool.CatchUp(ctx, g.ledger, clients, true, patience)
 		if err != nil {
@@ -84,11 +89,12 @@ func (g *group) settle(ctx context.Context, r *Result, faults *faults) error {
 	got := g.pool.Take()
 	if r.DelayP50 == 0 && got.Stamped > 0 { // the first group is that of the small events
 		r.DelayP50 = float64(got.Delay.ValueAtQuantile(50)) / 1e6
-		r.DelayP99 = float64(got.Delay.ValueAtQuantile(99)) / 1e6
+		r.DelayP90 = float64(got.Delay.ValueAtQuantile(90)) / 1e6
 	}
 	r.Published += g.ledger.Published()
 	r.Received += got.Events
 	r.Doubled += got.Doubled
+	r.Gaps += got.Gaps
 	r.Reordered += got.Reordered + got.Fallen
 	if refused, err := g.publishing.Refused(); refused > 0 {
 		faults.note(fmt.Errorf("%d events refused, the last: %w", refused, err))
@@ -113,6 +119,7 @@ func (s *site) churn(ctx context.Context) {
 	const steps, stalled = 16, 5
 	step := s.cycle / 24
 	for ctx.Err() == nil {
+		began := time.Now()
 		s.stall(ctx, stalling)
 		for i := range steps {
 			some := leaving[i%8*churners/8 : (i%8+1)*churners/8]
@@ -130,7 +137,7 @@ func (s *site) churn(ctx context.Context) {
 			return
 		}
 		s.gather(ctx, 2*step)
-		pause(ctx, 4*step)
+		pause(ctx, s.cycle-time.Since(began))
 	}
 }
 
