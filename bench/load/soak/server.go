@@ -34,9 +34,6 @@ var limits = []string{"-keep-events", "300", "-keep-age", "20s", "-keep-bytes", 
 	"-max-streams", "400", "-max-pending", "256KiB", "-stall", "3s", "-heartbeat", "2s", "-retry", "500ms",
 	"-demo=true", "-log-level", "warn"}
 
-// maxStreams is limits' -max-streams.
-const maxStreams = 400
-
 // server is a running server.
 type server struct {
 	kind    kind
@@ -132,12 +129,20 @@ func (s *server) untilReady(ctx context.Context) error {
 	return errors.New("it does not get ready")
 }
 
-// stop ends the server gracefully. It must not end before, nor with an error; what it kept on disk must be sound.
-func (s *server) stop(ctx context.Context) error {
+// alive returns an error if the server has ended by itself.
+func (s *server) alive() error {
 	select {
 	case <-s.ended:
-		return fmt.Errorf("the server has ended by itself: %w\n%s", s.err, s.output)
+		return fmt.Errorf("the server has ended by itself: %v\n%s", s.err, s.output)
 	default:
+		return nil
+	}
+}
+
+// stop ends the server gracefully. It must not end before, nor with an error; what it kept on disk must be sound.
+func (s *server) stop(ctx context.Context) error {
+	if err := s.alive(); err != nil {
+		return err
 	}
 	s.command.Process.Signal(syscall.SIGTERM)
 	select {

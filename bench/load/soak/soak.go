@@ -158,9 +158,9 @@ func (s settings) cycle() time.Duration { return min(30*time.Second, s.length/2)
 // load keeps the sites busy, and samples them each second.
 func (s settings) load(ctx context.Context, r *Report, sites []*site, progress io.Writer) error {
 	within, stop := context.WithTimeout(ctx, s.length)
-	defer stop()
 	var busy sync.WaitGroup
 	defer busy.Wait()
+	defer stop()
 	for _, one := range sites {
 		busy.Go(func() { one.run(within) })
 	}
@@ -184,6 +184,9 @@ func (s settings) load(ctx context.Context, r *Report, sites []*site, progress i
 		}
 		doing := ""
 		for _, one := range sites {
+			if err := one.server.alive(); err != nil {
+				return fmt.Errorf("%s: %w", one.server.kind.name, err)
+			}
 			sample, err := one.sample(within, time.Since(began))
 			if err != nil {
 				one.note(within, fmt.Errorf("sample: %w", err))

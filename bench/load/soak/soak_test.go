@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -122,14 +124,26 @@ func TestAShortSoakLosesNothingAndReports(t *testing.T) {
 	}
 }
 
-// interrupter ends a run once its progress shows that the servers are busy.
-type interrupter struct{ end context.CancelFunc }
+// onceBusy is a run's progress; it is called once that shows that the servers are busy.
+type onceBusy func()
 
-func (i interrupter) Write(b []byte) (int, error) {
+func (f onceBusy) Write(b []byte) (int, error) {
 	if bytes.Contains(b, []byte("goroutines")) {
-		i.end()
+		f()
 	}
 	return len(b), nil
+}
+
+// running are the processes of a program.
+func running(binary string) (pids []int) {
+	links, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range links {
+		if exe, err := os.Readlink(link); err == nil && strings.HasPrefix(exe, binary) {
+			pid, _ := strconv.Atoi(strings.Split(link, "/")[2])
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 func TestAnInterruptedSoakLeavesNothingBehind(t *testing.T) {
@@ -139,15 +153,28 @@ func TestAnInterruptedSoakLeavesNothingBehind(t *testing.T) {
 	binary := program(t)
 	temporary(t)
 	ctx, end := context.WithCancel(t.Context())
-	err := Run(ctx, []string{"-for", "1m", "-binary", binary}, io.Discard, interrupter{end})
+	err := Run(ctx, []string{"-for", "1m", "-binary", binary}, io.Discard, onceBusy(end))
 	if err == nil || !strings.Contains(err.Error(), "interrupted after") {
 		t.Errorf("%v", err)
 	}
-	links, _ := filepath.Glob("/proc/[0-9]*/exe")
-	for _, link := range links {
-		if exe, err := os.Readlink(link); err == nil && strings.HasPrefix(exe, binary) {
-			t.Errorf("%s still runs", link)
+	if pids := running(binary); pids != nil {
+		t.Errorf("processes %v still run", pids)
+	}
+}
+
+func TestAServerThatEndsByItselfEndsTheSoak(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs two servers for some seconds")
+	}
+	binary := program(t)
+	temporary(t)
+	err := Run(t.Context(), []string{"-for", "1m", "-binary", binary}, io.Discard, onceBusy(func() {
+		for _, pid := range running(binary) {
+			syscall.Kill(pid, syscall.SIGKILL)
 		}
+	}))
+	if err == nil || !strings.Contains(err.Error(), "ended by itself: signal: killed") {
+		t.Errorf("%v", err)
 	}
 }
 

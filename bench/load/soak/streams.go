@@ -11,7 +11,7 @@ import (
 	"iris-broadcast/bench/internal/loadgen"
 )
 
-// The load on a server: some 350 streams that are checked, and up to maxStreams in all. Sizes in bytes, rates in
+// The load on a server: some 350 streams that are checked, and up to -max-streams in all. Sizes in bytes, rates in
 // events a second.
 const (
 	steadyClients, steadyTopics, steadySize, steadyRate = 304, 4, 200, 80
@@ -22,7 +22,7 @@ const (
 	churners = 80 // of steady: they leave and come back
 	stallers = 8  // of bulk: they stop reading
 
-	crowd    = 120             // come at once, too many for maxStreams
+	crowd    = 120             // come at once, too many for -max-streams
 	inflight = 100             // handshakes at a time
 	patience = 5 * time.Second // how long nothing may come before what is missing counts as lost
 )
