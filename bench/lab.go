@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"iris-broadcast/bench/internal/certificate"
 	"iris-broadcast/bench/internal/figures"
 )
 
@@ -19,7 +20,7 @@ type lab struct {
 	options     options
 	progress    io.Writer
 	dir         string // temporary
-	certificate certificate
+	certificate certificate.Files
 	skipped     map[string]string // servers that cannot run here, and why
 }
 
@@ -34,7 +35,7 @@ func newLab(ctx context.Context, o options, progress io.Writer) (l *lab, err err
 		}
 	}()
 	os.Chmod(l.dir, 0o755) // nginx's workers may run as another user
-	if l.certificate, err = newCertificate(l.dir); err != nil {
+	if l.certificate, err = certificate.New(l.dir); err != nil {
 		return nil, err
 	}
 	if slices.Contains(o.servers, "nchan") {

@@ -65,7 +65,7 @@ func beforeCommand(l *lab, address, dir string) (*exec.Cmd, error) {
 
 func oursTLSCommand(l *lab, address, dir string) (*exec.Cmd, error) {
 	command, err := oursCommand(l, address, dir)
-	command.Args = append(command.Args, "-tls-cert", l.certificate.certFile, "-tls-key", l.certificate.keyFile)
+	command.Args = append(command.Args, "-tls-cert", l.certificate.Cert, "-tls-key", l.certificate.Key)
 	return command, err
 }
 

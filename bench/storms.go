@@ -192,7 +192,7 @@ func overTLS(ctx context.Context, t *trial) error {
 
 // useWeb makes the clients read through net/http.
 func (b *bed) useWeb() {
-	scheme, config := "http://", b.lab.certificate.client
+	scheme, config := "http://", b.lab.certificate.Client
 	if b.kind.tls {
 		scheme = "https://"
 	}

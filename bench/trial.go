@@ -94,7 +94,7 @@ func (t *trial) bed(ctx context.Context, clients, topics, eventSize, publishers 
 	b.publish = &loadgen.Publishing{Address: p.address, Path: topicPath, Size: eventSize,
 		Ledger: loadgen.NewLedger(topics, publishers)}
 	if t.kind.tls {
-		b.publish.TLS = t.lab.certificate.client
+		b.publish.TLS = t.lab.certificate.Client
 	}
 	return b, nil
 }

@@ -30,7 +30,7 @@ func (r *report) html(w io.Writer) error {
 		Charts []template.HTML
 		// Tiles besides those of the report itself.
 		Deliveries, ConnectedTile string
-	}{r, chart.Style(), r.charts(), commas(uint64(r.PerSecond())), commas(uint64(r.Connected))})
+	}{r, chart.PageStyle(), r.charts(), commas(uint64(r.PerSecond())), commas(uint64(r.Connected))})
 }
 
 func (r *report) charts() (charts []template.HTML) {

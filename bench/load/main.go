@@ -12,15 +12,22 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"iris-broadcast/bench/load/soak"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	start := run
+	args := os.Args[1:]
+	if len(args) > 0 && args[0] == "soak" {
+		start, args = soak.Run, args[1:]
+	}
+	err := start(ctx, args, os.Stdout, os.Stderr)
 	stop()
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errUsage):
+	case errors.Is(err, errUsage), errors.Is(err, soak.ErrUsage):
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(2)
 	case err != nil:

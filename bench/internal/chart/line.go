@@ -10,14 +10,23 @@ import (
 	"strings"
 )
 
-//go:embed *.tmpl style.css
+//go:embed *.tmpl *.css
 var files embed.FS
 
 var templates = template.Must(template.ParseFS(files, "*.tmpl"))
 
 // Style is the style sheet that the drawings need in their document.
 func Style() template.CSS {
-	b, err := files.ReadFile("style.css")
+	return style("style.css")
+}
+
+// PageStyle is Style and the style sheet of a report around the drawings.
+func PageStyle() template.CSS {
+	return style("style.css") + style("page.css")
+}
+
+func style(name string) template.CSS {
+	b, err := files.ReadFile(name)
 	if err != nil {
 		panic(err) // it is embedded
 	}

@@ -47,7 +47,11 @@ func (p *parser) interpret(line []byte, event func(s Stamp, stamped bool)) {
 	case 'd':
 		if value, ok := field(line, "data"); ok && !p.hasData {
 			p.hasData = true
-			p.stamp, p.stamped = ParseStamp(value)
+			p.stamp, p.stamped = ParseStamp(unwrap(value))
+		}
+	case 'e':
+		if value, ok := field(line, "event"); ok {
+			p.gap = string(value) == "gap"
 		}
 	case 'i':
 		if value, ok := field(line, "id"); ok {
@@ -62,6 +66,18 @@ func (p *parser) interpret(line []byte, event func(s Stamp, stamped bool)) {
 	case ':':
 		p.full = string(line) == ": full"
 	}
+}
+
+// dataField is what precedes the data in an envelope. Stamped data needs no escapes in JSON.
+var dataField = []byte(`"data":"`)
+
+// unwrap returns the data of an event in an envelope, and other data as it is.
+func unwrap(value []byte) []byte {
+	if len(value) == 0 || value[0] != '{' {
+		return value
+	}
+	_, data, _ := bytes.Cut(value, dataField)
+	return data
 }
 
 // field is the value of line if its name is name.
@@ -90,6 +106,7 @@ func (p *parser) dispatch(event func(s Stamp, stamped bool)) {
 		event(p.stamp, p.stamped)
 		p.hasData, p.stamped = false, false
 	}
+	p.gap = false
 }
 
 // below compares two ids of the form <ms>-<sequence>, numbers without leading zeros. Every id is above an empty one.

@@ -117,6 +117,9 @@ func (l *loop) event(c *Client) func(s Stamp, stamped bool) {
 
 func (l *loop) note(s Stamp, stamped bool) {
 	l.stats.Events++
+	if l.reader.parser.gap {
+		l.stats.Gaps++
+	}
 	if l.reader.parser.fell {
 		l.stats.Fallen++
 	}

@@ -41,6 +41,8 @@ type parser struct {
 	rising bool // see Pool.Rising
 	fell   bool // the event's id was not above the one before
 
+	gap bool // the block being read says that events are missing
+
 	stamp   Stamp // of the block being read
 	hasData bool
 	stamped bool
@@ -50,6 +52,7 @@ type parser struct {
 func (p *parser) reset() {
 	p.state, p.left, p.piece, p.line = inHead, 0, p.piece[:0], p.line[:0]
 	p.id, p.hasData, p.stamped, p.full = append(p.id[:0], p.lastID...), false, false, false
+	p.gap = false
 }
 
 // feed parses the next bytes of the connection, and calls event for each event they complete.

@@ -27,11 +27,11 @@ func chunked(text string, size int) string {
 
 const okHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
 
-// streams is the same events as different servers would send them.
+// streams is the same events as different servers would send them, the second in an envelope.
 func streams() map[string]string {
 	one, two := stampText(1), stampText(2)
-	lf := "retry: 1500\n: hello\nid: 7\n\nid: 8\ndata: " + one + "\n\nevent: x\ndata:" + two +
-		"\nid:9\n\n: beat\n\ndata: lost"
+	lf := "retry: 1500\n: hello\nid: 7\n\nid: 8\ndata: " + one + "\n\nevent: x\n" +
+		`data:{"id":"9","data":"` + two + `"}` + "\nid:9\n\n: beat\n\ndata: lost"
 	crlf := strings.ReplaceAll(lf, "\n", "\r\n")
 	all := map[string]string{
 		"LF to the end":   okHead + "\r\n" + lf,
@@ -145,5 +145,17 @@ func TestIDsAreComparedAsNumbers(t *testing.T) {
 		if !below(a, b) || below(b, a) || below(a, a) {
 			t.Errorf("%q is not below %q, or the other way round", a, b)
 		}
+	}
+}
+
+func TestAGapIsSeenWithItsOwnEventOnly(t *testing.T) {
+	var p parser
+	var gaps []bool
+	text := okHead + "\r\nevent: gap\ndata: {}\n\ndata: a\n\nevent: gap\n\nevent: gaps\ndata: b\n\nevent:gap\ndata:\n\n"
+	if err := p.feed([]byte(text), func(Stamp, bool) { gaps = append(gaps, p.gap) }); err != nil {
+		t.Fatal(err)
+	}
+	if want := []bool{true, false, false, true}; !slices.Equal(gaps, want) {
+		t.Errorf("%v, want %v", gaps, want)
 	}
 }

@@ -169,13 +169,16 @@ func (p *Pool) Cut(clients []*Client) {
 	}
 }
 
-// Pause makes clients stop reading, until Resume.
+// Pause makes clients stop reading, until Resume: those without a stream once they have one. Streams through net/http
+// that are open continue.
 func (p *Pool) Pause(clients []*Client) {
 	for _, c := range clients {
 		c.loop.mu.Lock()
-		if c.fd >= 0 && c.state == streaming && !c.Slow {
+		if !c.Slow && c.body == nil {
 			c.Slow = true
-			c.loop.watch(unix.EPOLL_CTL_DEL, c.fd, 0)
+			if c.fd >= 0 && c.state == streaming {
+				c.loop.watch(unix.EPOLL_CTL_DEL, c.fd, 0)
+			}
 		}
 		c.loop.mu.Unlock()
 	}

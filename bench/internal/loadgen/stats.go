@@ -15,6 +15,7 @@ type Stats struct {
 	Doubled   uint64 // of those, duplicates
 	Reordered uint64 // of those, received after later ones
 	Fallen    uint64 // events of any kind whose id was not above the one before, with Pool.Rising
+	Gaps      uint64 // events named gap: what was asked for is no longer there
 	Ended     uint64 // streams that the server ended
 	Delay     *hdrhistogram.Histogram
 }
@@ -25,6 +26,7 @@ func (s *Stats) add(other Stats) {
 	s.Doubled += other.Doubled
 	s.Reordered += other.Reordered
 	s.Fallen += other.Fallen
+	s.Gaps += other.Gaps
 	s.Ended += other.Ended
 	s.Delay.Merge(other.Delay)
 }

@@ -1,4 +1,5 @@
-package main
+// Package certificate makes a key and a certificate for 127.0.0.1.
+package certificate
 
 import (
 	"crypto/ecdsa"
@@ -15,13 +16,14 @@ import (
 	"time"
 )
 
-// certificate is a key and a certificate for 127.0.0.1 that live as long as a run.
-type certificate struct {
-	certFile, keyFile string
-	client            *tls.Config // trusts it and nothing else
+// Files are a key and a certificate for 127.0.0.1, valid for a week.
+type Files struct {
+	Cert, Key string      // names of PEM files
+	Client    *tls.Config // trusts the certificate and nothing else
 }
 
-func newCertificate(dir string) (c certificate, err error) {
+// New makes the files in dir.
+func New(dir string) (c Files, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return c, err
@@ -40,11 +42,11 @@ func newCertificate(dir string) (c certificate, err error) {
 	if err != nil {
 		return c, err
 	}
-	c.certFile, c.keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	c.Cert, c.Key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})
 	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
 	trusted := x509.NewCertPool()
 	trusted.AppendCertsFromPEM(certPEM)
-	c.client = &tls.Config{RootCAs: trusted, ServerName: "127.0.0.1"}
-	return c, errors.Join(os.WriteFile(c.certFile, certPEM, 0o600), os.WriteFile(c.keyFile, keyPEM, 0o600))
+	c.Client = &tls.Config{RootCAs: trusted, ServerName: "127.0.0.1"}
+	return c, errors.Join(os.WriteFile(c.Cert, certPEM, 0o600), os.WriteFile(c.Key, keyPEM, 0o600))
 }
