@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 	"time"
 
 	"iris-broadcast/bench/internal/loadgen"
@@ -25,6 +27,9 @@ func live(ctx context.Context, t *trial) error {
 	s, err := t.fresh(ctx, roomy...)
 	if err != nil {
 		return err
+	}
+	if v, _ := strconv.Atoi(os.Getenv("HC_PROCS")); v > 0 {
+		runtime.GOMAXPROCS(v)
 	}
 	apart, missed := s.topic("apart"), s.topic("missed")
 	if err := t.liveRound(ctx, s, "apart", apart, missed); err != nil {
