@@ -15,9 +15,9 @@ const (
 )
 
 // Pages reads a log for streams that are behind. Clients that were cut off together have missed the same events, so a
-// page without a gap that was read in the last second is passed on, with its encodings, instead of being read again:
-// each reader is then as if it had been slow for that long. Pages end at the same few events for all, so that readers
-// from different positions soon share them. Safe for concurrent use.
+// page that was read in the last second is passed on, with its encodings, instead of being read again: the reader is
+// then as if it had been slow for that long. The last page is always read, and so is one with a gap. Pages end at the
+// same few events for all, so that readers from different positions soon share them. Safe for concurrent use.
 type Pages struct {
 	Log
 
@@ -28,7 +28,7 @@ type Pages struct {
 // NewPages returns Pages of a log.
 func NewPages(log Log) *Pages { return &Pages{Log: log} }
 
-// Page is like Log.Page, but up to a second old. Nobody may change its events.
+// Page is like Log.Page, but a page with More may be up to a second old. Nobody may change its events.
 func (p *Pages) Page(ctx context.Context, q Query) (Page, error) {
 	wanted := heldQuery{strings.Join(q.Topics.Names(), " "), q.After, q.Until, q.Limit, q.Newest, q.Bytes,
 		q.NewestBytes, q.Anywhere}
@@ -37,12 +37,10 @@ func (p *Pages) Page(ctx context.Context, q Query) (Page, error) {
 	}
 	read := time.Now()
 	page, err := p.Log.Page(ctx, q)
-	if err != nil || page.Gap != nil || len(page.Events) == 0 {
+	if err != nil || page.Gap != nil || !page.More || len(page.Events) == 0 {
 		return page, err
 	}
-	if page.More {
-		page.cut()
-	}
+	page.cut()
 	var bytes int64
 	for _, e := range page.Events {
 		bytes += Size(e)
