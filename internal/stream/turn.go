@@ -8,9 +8,11 @@ import (
 )
 
 const (
-	turnTime  = 5 * time.Millisecond // limits a turn: whoever still has it then is waiting for something other than a CPU
-	restTimes = 2                    // how many times as long as a turn its CPU rests, if the turn is of a stream
-	minRest   = time.Millisecond     // shorter rests add up
+	// turnTime limits a turn: whoever still has it then is waiting for something other than a CPU.
+	turnTime = 5 * time.Millisecond
+
+	restTimes = 2                // how many times as long as a stream's turn the CPU rests afterwards
+	minRest   = time.Millisecond // shorter rests add up
 )
 
 // turns is a semaphore. One CPU stays free: while all are busy, Go polls the network only every 10 ms (sysmon, in
