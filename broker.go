@@ -29,6 +29,7 @@ type Broker struct {
 
 	// Set by NewBroker, then read-only.
 	log     stream.Log
+	pages   *stream.Pages // of log, for clients that are behind
 	engine  *delivery.Engine
 	options BrokerOptions
 	close   func()          // begins to close; safe twice
@@ -72,7 +73,8 @@ func NewBroker(log stream.Log, engine *delivery.Engine, options BrokerOptions) (
 	ended, end := context.WithCancel(context.Background())
 	b := &Broker{Notifier: make(chan stream.Batch),
 		newClients: make(chan *client), closingClients: make(chan *client), questions: make(chan func()),
-		log: log, engine: engine, options: options, close: closeNow, closing: closing.Done(), done: ended.Done(),
+		log: log, pages: stream.NewPages(log), engine: engine, options: options,
+		close: closeNow, closing: closing.Done(), done: ended.Done(),
 		clients: map[*client]bool{}, audiences: delivery.NewAudiences(engine),
 		recent: delivery.NewRecent(head, options.Recent)}
 	go b.listen(end)
@@ -175,7 +177,7 @@ func (b *Broker) ServeHTTP(ctx iris.Context, reading delivery.Reading) error {
 	defer func() { leave() }()
 	start, request := reading.Start, ctx.Request()
 	held := start.Kind == stream.After && b.ask(func() bool { return b.recent.Holds(start.After) })
-	replay, err := start.Replay(request.Context(), b.log, reading.Topics, held)
+	replay, err := start.Replay(request.Context(), b.pages, reading.Topics, held)
 	defer replay.End()
 	if err != nil {
 		return err

@@ -76,7 +76,7 @@ func catchUp(ctx context.Context, t *trial) error {
 	if err := spread(ctx, s.address, manyTopics, nil); err != nil {
 		return err
 	}
-	since, err := s.mark()
+	since, err := s.mark(topicPath(0))
 	if err != nil {
 		return err
 	}
@@ -100,14 +100,14 @@ func catchUp(ctx context.Context, t *trial) error {
 	return nil
 }
 
-// mark publishes an event, and returns its ID.
-func (s *server) mark() (string, error) {
+// mark publishes an event to path, and returns its ID.
+func (s *server) mark(path string) (string, error) {
 	c, err := dial(s.address)
 	if err != nil {
 		return "", err
 	}
 	defer c.Close()
-	answer, err := c.post(topicPath(0), []byte("from here on"))
+	answer, err := c.post(path, []byte("from here on"))
 	if err != nil {
 		return "", err
 	}

@@ -76,6 +76,17 @@ type Stream interface {
 
 // writePage is how every Stream writes a page.
 func writePage(s Stream, since string, page stream.Page, form sse.Form, m *metrics.Metrics) metrics.Reason {
+	m.Deliveries.Add(float64(len(page.Events)))
+	encode := func(events []stream.Event) (encoded []byte) {
+		for _, e := range events {
+			encoded = Encode(encoded, e, form)
+		}
+		return encoded
+	}
+	if encoded, shared := page.Encoded(int(form), encode); shared {
+		m.Bytes.Add(float64(len(encoded)))
+		return s.Write(encoded)
+	}
 	var encoded []byte
 	if page.Gap != nil {
 		if !page.Gap.Internal() { // after every restart each page misses some of the server's own reports
@@ -90,7 +101,6 @@ func writePage(s Stream, since string, page stream.Page, form sse.Form, m *metri
 			encoded = encoded[:0]
 		}
 	}
-	m.Deliveries.Add(float64(len(page.Events)))
 	m.Bytes.Add(float64(len(encoded)))
 	return s.Write(encoded)
 }

@@ -91,30 +91,29 @@ func ownDescriptor(c net.Conn) (int, error) {
 
 // Write implements Stream. Small writes wait for the rest, so that everything goes out at once.
 func (c *conn) Write(p []byte) metrics.Reason {
-	a := c.arrival
-	if a.failed != metrics.Open {
+	a, stall := c.arrival, c.writer.limits.Stall
+	if len(a.waiting)+len(p) <= writeSize {
+		a.waiting = append(a.waiting, p...)
 		return a.failed
 	}
-	if a.waiting = append(a.waiting, p...); len(a.waiting) > writeSize {
-		a.failed = a.writeOut(c.writer.limits.Stall)
-	}
+	a.writeOut(a.waiting, stall)
+	a.writeOut(p, stall)
+	a.waiting = nil
 	return a.failed
 }
 
-// writeOut writes what waits, in parts; the socket has stall to accept each.
-func (a *arrival) writeOut(stall time.Duration) metrics.Reason {
-	for len(a.waiting) > 0 {
+// writeOut writes p in parts; the socket has stall to accept each.
+func (a *arrival) writeOut(p []byte, stall time.Duration) {
+	for len(p) > 0 && a.failed == metrics.Open {
 		began := time.Now()
 		a.net.SetWriteDeadline(began.Add(stall))
-		n, err := a.net.Write(a.waiting[:min(len(a.waiting), writeSize)])
-		if a.waiting = a.waiting[n:]; err != nil && time.Since(began) >= stall {
-			return metrics.Stalled
+		n, err := a.net.Write(p[:min(len(p), writeSize)])
+		if p = p[n:]; err != nil && time.Since(began) >= stall {
+			a.failed = metrics.Stalled
 		} else if err != nil {
-			return metrics.Left
+			a.failed = metrics.Left
 		}
 	}
-	a.waiting = nil
-	return metrics.Open
 }
 
 // WritePage implements Stream.
@@ -163,7 +162,7 @@ func (c *conn) Close() {
 		return
 	}
 	if a.failed == metrics.Open {
-		a.writeOut(c.writer.limits.Stall) // the writer has ended
+		a.writeOut(a.waiting, c.writer.limits.Stall) // the writer has ended
 	}
 	c.writer.held.Add(-1)
 	if c.fd >= 0 {

@@ -84,6 +84,8 @@ type Page struct {
 	// Mark is a moment of this log, a position that no event has: all removals before it are reported in this page or
 	// an earlier one.
 	Mark ID
+
+	encodings *encodings // of Events, if several readers share the page; see Pages
 }
 
 // Begin is the position just before the page: before its first event, or Reached.

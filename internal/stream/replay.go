@@ -19,7 +19,7 @@ type Replay struct {
 // Replay reads the first page of what a stream missed that begins here. A reader that is Lost has missed everything. If
 // the caller holds all that may have been missed, the page has at most a gap.
 func (s Start) Replay(ctx context.Context, log Log, topics Selection, held bool) (*Replay, error) {
-	r := &Replay{Since: s.Given, log: log, topics: topics}
+	r := &Replay{Since: s.Given, log: log, topics: topics, turn: Turn{rests: true}}
 	if s.Kind == Live || s.Kind == Lost {
 		head, err := log.Head(ctx)
 		r.Position, r.Page = head, Page{Head: head, Reached: head}

@@ -67,3 +67,24 @@ func TestATurnEndsByItself(t *testing.T) {
 		}
 	})
 }
+
+func TestTheCPURestsAfterTheTurnOfAStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turn := Turn{rests: true}
+		if err := turn.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(turnTime / 2)
+		turn.End()
+		for _, step := range []struct {
+			sleep time.Duration
+			taken int
+		}{{restTimes*turnTime/2 - 1, 1}, {1, 0}} {
+			time.Sleep(step.sleep)
+			synctest.Wait()
+			if len(turns) != step.taken {
+				t.Errorf("%d turns are taken, want %d", len(turns), step.taken)
+			}
+		}
+	})
+}
