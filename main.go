@@ -104,8 +104,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 type store interface {
 	stream.Log
 	board.Store
-	Size() float64    // on the disk, in bytes
-	Damage() []string // what was damaged there and has been set aside, a sentence each
+	metrics.Store
 	Close() error
 }
 
@@ -162,16 +161,12 @@ func newNode(ctx context.Context, s *config.Config, store store) (n *node, err e
 	if n.ownBroker, err = NewBroker(n.ownLog, n.engine, options); err != nil {
 		return n, err
 	}
-	m.Gauge("broadcast_streams", "Streams that are open.", func() float64 { return float64(n.engine.Streams()) })
-	m.Gauge("broadcast_store_bytes", "What the store takes on the disk, 0 in memory.", store.Size)
-	m.Gauge("broadcast_store_damage", "Damaged parts of the store that were set aside since the start.",
-		func() float64 { return float64(len(store.Damage())) })
 	handler, err := web.New(web.Site{
 		Events: web.Source{Log: n.log, Stream: n.broker.ServeHTTP},
 		Own:    web.Source{Log: n.ownLog, Stream: n.ownBroker.ServeHTTP},
 		Board:  store, Damage: store.Damage, Metrics: m.Handler(), Streams: n.engine.Streams,
-		Closing: func() bool { return ctx.Err() != nil },
-		Views:   sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
+		Lists: m.Lists, Closing: func() bool { return ctx.Err() != nil },
+		Views: sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
 	if err != nil {
 		return n, err
@@ -182,6 +177,11 @@ func newNode(ctx context.Context, s *config.Config, store store) (n *node, err e
 	}
 	n.server, err = web.NewServer(handler, s.TLSCert, s.TLSKey,
 		web.Limits{Limits: limits, Conns: conns, TakenOver: n.engine.TakenOver})
+	if err == nil {
+		m.Scrape(metrics.Sources{Version: service.Version(), Store: store, MaxStreams: s.MaxStreams, Reserved: spareFiles,
+			Streams: n.engine.Streams, Live: func() int { return n.broker.Streams() + n.ownBroker.Streams() },
+			Expiry: n.server.Expiry})
+	}
 	return n, err
 }
 

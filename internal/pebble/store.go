@@ -38,6 +38,8 @@ type Store struct {
 	complaint atomic.Pointer[error] // why the store cannot write, as last logged
 	damage    damage
 
+	eldest atomic.Pointer[stream.ID] // no older event is stored; see Stats
+
 	reading sync.WaitGroup // open views; none is added once shut is set
 
 	// writing is a semaphore of one: its holder may change the store, see hold. It guards the fields below; changing
