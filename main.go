@@ -178,9 +178,9 @@ func newNode(ctx context.Context, s *config.Config, store store) (n *node, err e
 	n.server, err = web.NewServer(handler, s.TLSCert, s.TLSKey,
 		web.Limits{Limits: limits, Conns: conns, TakenOver: n.engine.TakenOver})
 	if err == nil {
-		m.Scrape(metrics.Sources{Version: service.Version(), Store: store, MaxStreams: s.MaxStreams, Reserved: spareFiles,
-			Streams: n.engine.Streams, Live: func() int { return n.broker.Streams() + n.ownBroker.Streams() },
-			Expiry: n.server.Expiry})
+		live := func() int { return n.broker.Streams() + n.ownBroker.Streams() }
+		m.Scrape(metrics.Sources{Version: service.Version(), Store: store, Expiry: n.server.Expiry, Reserved: spareFiles,
+			Streams: n.engine.Streams, Live: live, MaxStreams: s.MaxStreams})
 	}
 	return n, err
 }

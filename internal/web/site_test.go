@@ -3,19 +3,22 @@ package web
 import (
 	"net/http"
 	"os"
+	"sync/atomic"
 	"testing"
 )
 
-// uncounted is a Site's Lists where no test counts them.
-type uncounted struct{}
+// count is a Site's Lists.
+type count struct{ atomic.Int32 }
 
-func (uncounted) Inc() {}
-func (uncounted) Dec() {}
+func (c *count) Inc() { c.Add(1) }
+func (c *count) Dec() { c.Add(-1) }
 
 // handle returns the handler of a site with the project's pages; events have at most 1,000 bytes unless it says so.
 func handle(t *testing.T, s Site) http.Handler {
 	t.Helper()
-	s.Lists = uncounted{}
+	if s.Lists == nil {
+		s.Lists = &count{}
+	}
 	s.Views, s.Public = os.DirFS("../../views"), os.DirFS("../../public")
 	if s.MaxData == 0 {
 		s.MaxData = 1000

@@ -17,7 +17,8 @@ import (
 // names are the alerts that there are rules for.
 func names(t testing.TB) (alerts []string) {
 	t.Helper()
-	for _, name := range regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(deployed(t, "prometheus/alerts.yml"), -1) {
+	rules := deployed(t, "prometheus/alerts.yml")
+	for _, name := range regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(rules, -1) {
 		alerts = append(alerts, name[1])
 	}
 	return alerts
