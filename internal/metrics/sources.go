@@ -13,13 +13,14 @@ import (
 
 // Sources are asked for figures at each scrape. All of them are safe for concurrent use.
 type Sources struct {
-	Version    string // service.Version()
-	Store      Store
-	Streams    func() int       // open, including those that catch up
-	Live       func() int       // of these, the ones that have caught up
-	MaxStreams int              // -max-streams
-	Reserved   int              // descriptors that are not for connections
-	Expiry     func() time.Time // of the TLS certificate; the zero time without TLS
+	Version        string // service.Version()
+	Store          Store
+	Streams        func() int       // open, including those that catch up
+	Live           func() int       // of these, the ones that have caught up
+	MaxStreams     int              // -max-streams
+	Connections    func() int       // open
+	MaxConnections int              // that may be open
+	Expiry         func() time.Time // of the TLS certificate; the zero time without TLS
 }
 
 // Store is a store as its figures see it.
@@ -47,7 +48,10 @@ func (s Sources) Collect(ch chan<- prometheus.Metric) {
 	f.gauge("broadcast_streams_limit", "Streams that may be open at once: -max-streams.", float64(s.MaxStreams))
 	f.gauge("broadcast_catch_ups", "Streams that read from the log what they missed.",
 		float64(max(0, streams-s.Live())))
-	f.gauge("broadcast_descriptors_reserved", "File descriptors that connections may not use.", float64(s.Reserved))
+	f.gauge("broadcast_connections", "Open connections, including those of streams.", float64(s.Connections()))
+	f.gauge("broadcast_connections_limit",
+		"Connections that may be open; the other file descriptors are reserved for the store and the process itself.",
+		float64(s.MaxConnections))
 	if expiry := s.Expiry(); !expiry.IsZero() {
 		f.gauge("broadcast_tls_certificate_expiry_timestamp_seconds",
 			"Unix time when the TLS certificate expires.", float64(expiry.Unix()))

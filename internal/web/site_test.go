@@ -20,6 +20,9 @@ func handle(t *testing.T, s Site) http.Handler {
 		s.Lists = &count{}
 	}
 	s.Views, s.Public = os.DirFS("../../views"), os.DirFS("../../public")
+	if s.Closing == nil {
+		s.Closing = func() bool { return false }
+	}
 	if s.MaxData == 0 {
 		s.MaxData = 1000
 	}
