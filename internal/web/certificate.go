@@ -68,11 +68,12 @@ func (c *certificate) renew() {
 
 // Expiry is when the certificate that new connections get expires; the zero time without TLS.
 func (s *Server) Expiry() (at time.Time) {
-	if s.TLSConfig == nil {
+	s.certificate.mu.Lock()
+	defer s.certificate.mu.Unlock()
+	if s.certificate.served == nil {
 		return at
 	}
-	served, _ := s.certificate.get(nil)
-	return served.Leaf.NotAfter
+	return s.certificate.served.Leaf.NotAfter
 }
 
 // writtenAt is when the files were last written; zero for one that cannot be looked at.
