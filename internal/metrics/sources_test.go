@@ -32,11 +32,13 @@ func scraped(s Sources) string {
 }
 
 func TestAScrapeAsksTheSources(t *testing.T) {
-	store := fixed{stats: stream.Stats{Topics: 2, Events: 3, Bytes: 400, Oldest: stream.IDAt(time.Now().Add(-time.Hour)),
+	store := fixed{stats: stream.Stats{
+		Topics: 2, Events: 3, Bytes: 400, Oldest: stream.IDAt(time.Now().Add(-time.Hour)),
 		Compactions: 5, Compacting: 1500 * time.Millisecond,
 		Syncs: stream.Durations{Count: 7, Sum: 70 * time.Millisecond,
 			Within: map[time.Duration]uint64{5 * time.Millisecond: 6, 20 * time.Millisecond: 7}}}}
-	sources := Sources{Version: "v1.2.3 and more", Store: store, MaxStreams: 100, Connections: func() int { return 12 }, MaxConnections: 200,
+	sources := Sources{Version: "v1.2.3 and more", Store: store, MaxStreams: 100,
+		Connections: func() int { return 12 }, MaxConnections: 200,
 		Streams: func() int { return 10 }, Live: func() int { return 8 },
 		Expiry: func() time.Time { return time.Unix(2_000_000_000, 0) }}
 	text := scraped(sources)
@@ -48,7 +50,8 @@ func TestAScrapeAsksTheSources(t *testing.T) {
 		"broadcast_store_writable 1", "broadcast_store_compactions_total 5",
 		"broadcast_store_compaction_seconds_total 1.5", "broadcast_store_sync_seconds_count 7",
 		"broadcast_store_sync_seconds_sum 0.07", `broadcast_store_sync_seconds_bucket{le="0.005"} 6`,
-		"broadcast_connections 12", "broadcast_connections_limit 200", "broadcast_tls_certificate_expiry_timestamp_seconds 2e+09",
+		"broadcast_connections 12", "broadcast_connections_limit 200",
+		"broadcast_tls_certificate_expiry_timestamp_seconds 2e+09",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("there is no %s", want)

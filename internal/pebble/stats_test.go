@@ -35,6 +35,7 @@ func TestStatsAreOfWhatIsStored(t *testing.T) {
 		}
 	}
 	check("after four events")
+	check("asked again")
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -224,9 +224,6 @@ func (s *Server) Exited() bool {
 // At is the server as who reaches it by another address sees it.
 func (s *Server) At(url string) *Server { return &Server{URL: url, t: s.t, client: s.client} }
 
-// At is a server that something else started.
-func At(t testing.TB, url string) *Server { return &Server{URL: url, t: t, client: Client} }
-
 // Host is the server's host and port.
 func (s *Server) Host() string { return s.URL[strings.Index(s.URL, "://")+3:] }
 
