@@ -95,6 +95,11 @@ func queries(t *testing.T) map[string]string {
 func feedThePanels(t *testing.T, p *prometheus, s *harness.Server) {
 	r := s.Listen("/events/news", "")
 	empty := queries(t)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("without data: %q", empty)
+		}
+	})
 	harness.Eventually(t, "every panel has data", func() bool {
 		s.Publish("news", "x")
 		r.Want("x")
