@@ -18,8 +18,8 @@ import (
 	"iris-broadcast/internal/loglimit"
 )
 
-// Server is an http.Server that bounds everything a client could leave open, and whose Shutdown does not wait for
-// connections without a request: browsers keep some of those ready.
+// Server is an http.Server that bounds everything a client could leave open, that leaves descriptors free for whoever
+// comes next, and that drops no request when it ends.
 type Server struct {
 	http.Server
 	handler     atomic.Pointer[http.Handler]
@@ -80,9 +80,9 @@ func Listen(addr string) (net.Listener, error) {
 	return config.Listen(context.Background(), "tcp", addr)
 }
 
-// ServeOn accepts connections from listener until Shutdown, then returns nil.
-func (s *Server) ServeOn(listener net.Listener) error {
-	if socket, ok := listener.(syscall.Conn); ok {
+// ServeOn accepts connections until its listener is closed, then returns nil.
+func (s *Server) ServeOn(on net.Listener) error {
+	if socket, ok := on.(syscall.Conn); ok {
 		if raw, err := socket.SyscallConn(); err == nil {
 			setSendBuffer(raw, sendBuffer)
 		}
@@ -94,23 +94,18 @@ func (s *Server) ServeOn(listener net.Listener) error {
 	served := make(chan struct{})
 	defer close(served)
 	go s.conns.sweep(served)
-	if err := serve(s.conns.on(listener)); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	err := serve(listener{on, s.conns})
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed) {
+		return nil
 	}
-	return nil
+	return err
 }
 
-// freshGrace is how long a connection that was accepted last may take to send its request.
-const freshGrace = 200 * time.Millisecond
-
-// Shutdown stops accepting connections, waits for requests in flight, and closes the remaining connections when ctx
-// ends. What has been accepted and has not sent its request yet is served as well, if it does so soon.
-func (s *Server) Shutdown(ctx context.Context) error {
-	defer time.AfterFunc(freshGrace, s.conns.shutDown).Stop()
-	if err := s.Server.Shutdown(ctx); err != nil {
-		return s.Close()
-	}
-	return nil
+// Finish waits, once the listener is closed, for the requests of all connections that were accepted: http.Server's
+// Shutdown would drop those that are on their way. What remains after patience is cut off.
+func (s *Server) Finish(patience time.Duration) error {
+	s.conns.empty(patience)
+	return s.Close()
 }
 
 // errorLog logs what http.Server reports about connections, such as failed TLS handshakes. A port scan causes
