@@ -2,6 +2,7 @@ package alerts
 
 import (
 	"encoding/json"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,19 +31,21 @@ var ofTheMachine = []string{"BroadcastCommitsSlow", "BroadcastDeliverySlow"}
 func TestEveryAlertFiresWhenItShouldAndEveryPanelHasData(t *testing.T) {
 	t.Parallel()
 	var targets []target
+	var reserved []net.Listener
 	for _, s := range scenarios {
 		scheme := "http"
 		if s.tls {
 			scheme = "https"
 		}
-		targets = append(targets, target{freeAddr(t), scheme})
+		reserved = append(reserved, reserve(t))
+		targets = append(targets, target{reserved[len(reserved)-1].Addr().String(), scheme})
 	}
 	quiet := harness.Serve(t, "-store", "pebble:"+filepath.Join(t.TempDir(), "data"))
 	p := observe(t, append(targets, target{quiet.Host(), "http"}))
 	var running sync.WaitGroup // all at once: they wait for Prometheus far more than they compute
 	for i, s := range scenarios {
 		running.Go(func() {
-			t.Run(s.alert, func(t *testing.T) { s.provoke(t, &trouble{p, s.alert, targets[i].Addr}) })
+			t.Run(s.alert, func(t *testing.T) { s.provoke(t, &trouble{p, s.alert, targets[i].Addr, reserved[i]}) })
 		})
 	}
 	running.Go(func() { t.Run("dashboard", func(t *testing.T) { feedThePanels(t, p, quiet) }) })

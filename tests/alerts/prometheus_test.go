@@ -39,18 +39,18 @@ func deployed(t testing.TB, path string) string {
 	return string(text)
 }
 
-// freeAddr is an address of this machine that nobody uses, below the ports that systems give to outgoing connections.
-func freeAddr(t testing.TB) string {
+// reserve listens on an address of this machine that nobody uses, below the ports that systems give to outgoing
+// connections. Whoever is to have the address closes the listener first.
+func reserve(t testing.TB) net.Listener {
 	t.Helper()
 	for range 100 {
-		addr := fmt.Sprint("127.0.0.1:", 20_000+rand.IntN(10_000))
-		if listener, err := net.Listen("tcp", addr); err == nil {
-			listener.Close()
-			return addr
+		if listener, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 20_000+rand.IntN(10_000))); err == nil {
+			t.Cleanup(func() { listener.Close() })
+			return listener
 		}
 	}
 	t.Fatal("all ports are taken")
-	return ""
+	return nil
 }
 
 // hurried is an example of deploy with seconds for minutes: the ranges and the delays of the rules, and the intervals
@@ -77,7 +77,8 @@ type prometheus struct {
 // observe starts Prometheus with the examples of deploy, hurried, for these targets.
 func observe(t *testing.T, targets []target) *prometheus {
 	t.Helper()
-	path, dir, addr := harness.Needs(t, install, "prometheus"), t.TempDir(), freeAddr(t)
+	path, dir, reserved := harness.Needs(t, install, "prometheus"), t.TempDir(), reserve(t)
+	addr := reserved.Addr().String()
 	var list strings.Builder
 	for _, target := range targets {
 		fmt.Fprintf(&list, "      - {targets: [%q], labels: {__scheme__: %s}}\n", target.Addr, target.Scheme)
@@ -98,6 +99,7 @@ func observe(t *testing.T, targets []target) *prometheus {
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+addr, "--log.level=warn")
 	var said bytes.Buffer
 	command.Stderr = &said
+	reserved.Close()
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}

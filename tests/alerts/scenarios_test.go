@@ -35,8 +35,9 @@ type scenario struct {
 // trouble is a scenario under way.
 type trouble struct {
 	*prometheus
-	alert string
-	addr  string // where the server is to listen
+	alert    string
+	addr     string       // where the server is to listen
+	reserved net.Listener // keeps others from that address until the server is started
 }
 
 // until calls do ten times a second until the alert has fired.
@@ -48,12 +49,14 @@ func (x *trouble) until(t *testing.T, do func()) {
 // serve starts the scenario's server.
 func (x *trouble) serve(t *testing.T, args ...string) *harness.Server {
 	t.Helper()
+	x.reserved.Close()
 	return harness.Serve(t, append([]string{"-addr", x.addr, "-demo=false"}, args...)...)
 }
 
 // serveBelow starts the server by another command, which runs it.
 func (x *trouble) serveBelow(t *testing.T, above []string, args ...string) *harness.Server {
 	t.Helper()
+	x.reserved.Close()
 	program := harness.Command(t, append([]string{"-addr", x.addr, "-demo=false"}, args...)...)
 	command := exec.Command(above[0], append(above[1:], program.Args...)...)
 	command.Env = program.Env
@@ -180,6 +183,7 @@ func slowTheDisk(t *testing.T, x *trouble) {
 }
 
 func readSlowly(t *testing.T, x *trouble) {
+	x.reserved.Close()
 	s := harness.ServeTLS1(t, "-addr", x.addr, "-demo=false", "-stall", "1h", "-max-pending", "256MiB")
 	conn, body := s.Raw("GET /events/news HTTP/1.0\r\n\r\n")
 	conn.(*tls.Conn).NetConn().(*net.TCPConn).SetReadBuffer(32 << 10)
