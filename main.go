@@ -146,16 +146,18 @@ func newNode(ctx context.Context, s *config.Config, store stores.Store, maxConns
 	if n.ownBroker, err = NewBroker(n.ownLog, n.engine, options); err != nil {
 		return n, err
 	}
-	m.Gauge("broadcast_streams", "Streams that are open.", func() float64 { return float64(n.engine.Streams()) })
-	m.Gauge("broadcast_store_bytes", "What the store takes on the disk, 0 in memory.", store.Size)
-	m.Gauge("broadcast_store_damage", "Damaged parts of the store that were set aside since the start.",
-		func() float64 { return float64(len(store.Damage())) })
 	handler, err := n.handler(s)
 	if err != nil {
 		return n, err
 	}
 	n.server, err = web.NewServer(handler, s.TLSCert, s.TLSKey,
 		web.Limits{Limits: limits, Conns: maxConns, TakenOver: n.engine.TakenOver})
+	if err == nil {
+		live := func() int { return n.broker.Streams() + n.ownBroker.Streams() }
+		m.Scrape(metrics.Sources{Version: service.Version(), Store: store, Expiry: n.server.Expiry,
+			Streams: n.engine.Streams, Live: live, MaxStreams: s.MaxStreams,
+			Connections: n.server.Connections, MaxConnections: maxConns})
+	}
 	return n, err
 }
 
@@ -165,7 +167,7 @@ func (n *node) handler(s *config.Config) (http.Handler, error) {
 		Events: web.Source{Log: n.log, Stream: n.broker.ServeHTTP},
 		Own:    web.Source{Log: n.ownLog, Stream: n.ownBroker.ServeHTTP},
 		Board:  n.store, Damage: n.store.Damage, Metrics: n.metrics.Handler(), Traffic: n.traffic,
-		Streams: n.engine.Streams, Closing: func() bool { return n.ctx.Err() != nil },
+		Lists: n.metrics.Lists, Streams: n.engine.Streams, Closing: func() bool { return n.ctx.Err() != nil },
 		Views: sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
 }

@@ -143,6 +143,18 @@ func (s *Store) Ready(context.Context) error { return nil }
 // Size is how many bytes the store occupies on disk: none.
 func (s *Store) Size() float64 { return 0 }
 
+// Stats counts what is stored.
+func (s *Store) Stats() stream.Stats {
+	s.expire(time.Now())
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	stats := s.ledger.Stats()
+	if c := s.Forward(nil, stream.ID{}); c.Next() {
+		stats.Oldest = c.ID()
+	}
+	return stats
+}
+
 // Damage is what was found damaged on disk: nothing.
 func (s *Store) Damage() []string { return nil }
 

@@ -86,3 +86,30 @@ func TestMemoryBeginsAtItsStart(t *testing.T) {
 		}
 	})
 }
+
+func TestStatsAreOfWhatIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keep := logtest.Generous
+		keep.Events, keep.Age = 2, time.Hour
+		store := memory.New(keep)
+		want := func(topics, events, bytes int, oldest stream.ID) {
+			t.Helper()
+			got := store.Stats()
+			if got.Topics != topics || got.Events != events || got.Bytes != int64(bytes) || got.Oldest != oldest {
+				t.Errorf("got %+v, want %d topics, %d events, %d bytes, since %v", got, topics, events, bytes, oldest)
+			}
+		}
+		want(0, 0, 0, stream.ID{})
+		var ids []stream.ID
+		for _, data := range []string{"one", "three", "two"} {
+			added, err := store.Append(t.Context(), stream.Event{Topic: stream.MustTopic("news"), Data: data})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, added...)
+		}
+		want(1, 2, 2*(128+len("news"))+len("three")+len("two"), ids[1])
+		time.Sleep(2 * time.Hour) // all expire, though nobody publishes or reads
+		want(0, 0, 0, stream.ID{})
+	})
+}

@@ -33,7 +33,8 @@ func (r Reason) String() string { return reasons[r] }
 
 // Metrics are the figures of one server. They are safe for concurrent use.
 type Metrics struct {
-	Gaps prometheus.Counter // gap events sent
+	Gaps  prometheus.Counter // gap events sent
+	Lists prometheus.Gauge   // lists being read
 
 	Events     prometheus.Counter   // told to the broker
 	Deliveries prometheus.Counter   // an event, written to one client
@@ -66,6 +67,8 @@ func New() *Metrics {
 	m.turnedAway = m.counter("broadcast_streams_turned_away_total", "Clients for which all of -max-streams were taken.")
 	m.Gaps = m.counter("broadcast_gaps_total", "Streams told that events they asked for are gone.")
 
+	m.Lists = prometheus.NewGauge(prometheus.GaugeOpts{Name: "broadcast_lists", Help: "Lists of events being read."})
+	m.registry.MustRegister(m.Lists)
 	m.Events = m.counter("broadcast_events_total", "Events that were appended to the log and came to this node.")
 	m.Deliveries = m.counter("broadcast_deliveries_total",
 		"Events written to clients: one event to ten clients is ten.")
@@ -79,11 +82,6 @@ func New() *Metrics {
 		prometheus.ExponentialBuckets(0.00005, 2, 18))
 	m.Refused = m.counter("broadcast_append_failures_total", "Events that the log did not take.")
 	return m
-}
-
-// Gauge adds a figure that is asked for whenever somebody reads the metrics.
-func (m *Metrics) Gauge(name, help string, now func() float64) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, now))
 }
 
 func (m *Metrics) counter(name, help string) prometheus.Counter {

@@ -40,6 +40,8 @@ type Store struct {
 	damage    damage
 	errors    *logs.Lines[int] // that may come with every write or read
 
+	eldest atomic.Pointer[stream.ID] // no older event is stored; see Stats
+
 	reading sync.WaitGroup // open views; none is added once shut is set
 
 	// writing is a semaphore of one: its holder may change the store, see hold. It guards the fields below; changing

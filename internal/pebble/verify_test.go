@@ -19,10 +19,15 @@ func verify(t *testing.T, s *Store) {
 		t.Fatal(err)
 	}
 	defer s.release()
+	total := stream.Stats{}
 	accounts, records := map[string]stream.Account{}, map[string]string{}
 	for a := range s.ledger.Accounts("") {
+		total.Topics, total.Events, total.Bytes = total.Topics+1, total.Events+a.Count, total.Bytes+a.Bytes
 		accounts[a.Topic.String()] = stream.Account{Count: a.Count, Bytes: a.Bytes}
 		records[a.Topic.String()] = string(appendRecord(nil, a))
+	}
+	if got := s.ledger.Stats(); fmt.Sprint(got) != fmt.Sprint(total) {
+		t.Errorf("the ledger's stats are %v, want %v", got, total)
 	}
 	events, index := map[string]stream.Account{}, map[string]bool{}
 	mustEach(t, s, eventKey, func(key, value []byte) {

@@ -10,6 +10,7 @@ import (
 	"iris-broadcast/internal/config"
 	"iris-broadcast/internal/demo"
 	"iris-broadcast/internal/memory"
+	"iris-broadcast/internal/metrics"
 	"iris-broadcast/internal/pebble"
 	"iris-broadcast/internal/stream"
 )
@@ -18,8 +19,7 @@ import (
 type Store interface {
 	stream.Log
 	board.Store
-	Size() float64    // on the disk, in bytes
-	Damage() []string // what was damaged there and has been set aside, a sentence each
+	metrics.Store
 	Close() error
 }
 

@@ -12,6 +12,8 @@ type Ledger struct {
 	topics  map[Topic]*Account
 	names   catalog
 	crowded []*Account // those that may have too many events
+	events  int        // of all topics
+	size    int64      // of all events
 	bytes   int64      // of the events that the age and byte limits apply to
 	bounded int        // topics that count against Retention.Topics
 
@@ -68,6 +70,9 @@ func (l *Ledger) Floor() ID { return l.floor.Removed }
 
 // Topics is the number of topics.
 func (l *Ledger) Topics() int { return len(l.topics) }
+
+// Stats counts the topics, their events and these events' bytes.
+func (l *Ledger) Stats() Stats { return Stats{Topics: len(l.topics), Events: l.events, Bytes: l.size} }
 
 // Account returns a topic's account, nil if it has no events.
 func (l *Ledger) Account(t Topic) *Account { return l.topics[t] }
@@ -127,9 +132,11 @@ func (l *Ledger) Add(e *Event, now time.Time) *Account {
 		a = &Account{Topic: e.Topic}
 		l.open(a)
 	}
-	a.Add(e.ID, Size(*e))
+	size := Size(*e)
+	a.Add(e.ID, size)
+	l.events, l.size = l.events+1, l.size+size
 	if !a.always {
-		l.bytes += Size(*e)
+		l.bytes += size
 	}
 	a.shelf.raise(a.marks)
 	l.crowd(a)
@@ -139,6 +146,7 @@ func (l *Ledger) Add(e *Event, now time.Time) *Account {
 func (l *Ledger) open(a *Account) {
 	l.topics[a.Topic] = a
 	l.names.add(a)
+	l.events, l.size = l.events+a.Count, l.size+a.Bytes
 	if _, a.always = l.most(a.Topic); !a.always {
 		l.bounded++
 		l.bytes += a.Bytes
@@ -187,6 +195,7 @@ func (l *Ledger) Remove(a *Account, id ID, size int64) (forgotten bool) {
 	a.Removed, a.removal = id, l.mark
 	a.Count--
 	a.Bytes -= size
+	l.events, l.size = l.events-1, l.size-size
 	if !a.always {
 		l.bytes -= size
 	}

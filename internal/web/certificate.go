@@ -66,6 +66,16 @@ func (c *certificate) renew() {
 	}
 }
 
+// Expiry is when the certificate that new connections get expires; the zero time without TLS.
+func (s *Server) Expiry() (at time.Time) {
+	s.certificate.mu.Lock()
+	defer s.certificate.mu.Unlock()
+	if s.certificate.served == nil {
+		return at
+	}
+	return s.certificate.served.Leaf.NotAfter
+}
+
 // writtenAt is when the files were last written; zero for one that cannot be looked at.
 func writtenAt(files ...string) (at [2]time.Time) {
 	for i, file := range files {

@@ -98,6 +98,13 @@ func (c *conns) makeRoom() time.Duration {
 	return 0
 }
 
+// Connections is how many connections are open, those of streams included.
+func (s *Server) Connections() int {
+	s.conns.mu.Lock()
+	defer s.conns.mu.Unlock()
+	return len(s.conns.open) + s.conns.limits.TakenOver()
+}
+
 // empty waits until no connection is open, or patience is over. A connection that was accepted last has patience for
 // its first request too; one that waits for another request is closed.
 func (c *conns) empty(patience time.Duration) {

@@ -78,7 +78,11 @@ func (s *Site) stored(read func(*reader) error) handler {
 			return stream.Errorf(stream.Unavailable,
 				"%d lists are being read, the most allowed at once; try again in a moment.", maxLists)
 		}
-		defer func() { <-s.lists }()
+		s.Lists.Inc()
+		defer func() {
+			s.Lists.Dec()
+			<-s.lists
+		}()
 		r := &reader{Site: s, ctx: ctx}
 		defer r.turn.End()
 		return read(r)

@@ -28,7 +28,8 @@ func (l slow) Page(ctx context.Context, q stream.Query) (stream.Page, error) {
 func TestAtMost256ListsAreReadAtOnce(t *testing.T) {
 	store := memory.New(logtest.Generous)
 	log := slow{store, make(chan struct{}, 257), make(chan struct{})}
-	handler := handle(t, Site{Events: Source{Log: log}, Board: store})
+	counted := &count{}
+	handler := handle(t, Site{Events: Source{Log: log}, Board: store, Lists: counted})
 	list := func() *httptest.ResponseRecorder {
 		request := httptest.NewRequest(http.MethodGet, "/events/news", nil)
 		request.Header.Set("Accept", "application/json")
@@ -57,8 +58,14 @@ func TestAtMost256ListsAreReadAtOnce(t *testing.T) {
 			t.Errorf("one more is answered %d %v", answer.Code, answer.Header())
 		}
 	}
+	if n := counted.Load(); n != 256 {
+		t.Errorf("%d lists are counted", n)
+	}
 	close(log.goOn)
 	lists.Wait()
+	if n := counted.Load(); n != 0 {
+		t.Errorf("once they are done, %d lists are counted", n)
+	}
 	if answer := list(); answer.Code != http.StatusOK {
 		t.Errorf("once they are done, a list is answered %d %s", answer.Code, answer.Body)
 	}

@@ -34,8 +34,12 @@ type Site struct {
 	Events  Source // what clients publish
 	Own     Source // the server's own topics
 	Board   board.Store
-	Damage  func() []string             // parts of the store that were damaged and set aside
-	Streams func() int                  // how many streams are open
+	Damage  func() []string // parts of the store that were damaged and set aside
+	Streams func() int      // how many streams are open
+	Lists   interface {
+		Inc()
+		Dec()
+	} // counts the lists being read
 	Metrics http.Handler                // for Prometheus
 	Traffic *logs.Traffic               // logs the requests
 	Closing func() bool                 // the server is shutting down

@@ -41,7 +41,7 @@ var arrows = map[string][]string{
 	"pebble":          {"stream", "board", "logs"},
 	"web":             {"stream", "sse", "delivery", "audit", "board", "logs"},
 	"config":          {},
-	"stores":          {"stream", "board", "config", "demo", "memory", "pebble"},
+	"stores":          {"stream", "board", "config", "demo", "memory", "metrics", "pebble"},
 	"service":         {},
 	"commands":        {"stream", "pebble", "config"},
 }
