@@ -14,6 +14,7 @@ import (
 
 	"iris-broadcast/internal/config"
 	"iris-broadcast/internal/memory"
+	"iris-broadcast/internal/stores"
 	"iris-broadcast/internal/stream"
 	"iris-broadcast/internal/stream/logtest"
 )
@@ -289,7 +290,7 @@ var errDisk = stream.Errorf(stream.Unavailable, "The disk is full.")
 
 func TestAStreamOfALogThatFailsIsRefusedAndHasNoPlace(t *testing.T) {
 	log := &failing{Store: memory.New(logtest.Generous)}
-	s := serveFrom(t, func(*config.Config) (store, error) { return log, nil }, "-max-streams", "2")
+	s := serveFrom(t, func(*config.Config) (stores.Store, error) { return log, nil }, "-max-streams", "2")
 	s.publish("news", "first")
 	log.failed.Store(true)
 	for range 3 {

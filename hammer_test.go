@@ -15,6 +15,7 @@ import (
 
 	"iris-broadcast/internal/config"
 	"iris-broadcast/internal/memory"
+	"iris-broadcast/internal/stores"
 	"iris-broadcast/internal/stream"
 	"iris-broadcast/internal/stream/logtest"
 )
@@ -234,7 +235,7 @@ func serveCutOff(t *testing.T, keep stream.Retention) (*site, *cutOff) {
 	t.Helper()
 	log := &cutOff{Store: memory.New(keep),
 		cut: make(chan struct{}), gone: make(chan struct{}), back: make(chan struct{})}
-	return serveFrom(t, func(*config.Config) (store, error) { return log, nil }), log
+	return serveFrom(t, func(*config.Config) (stores.Store, error) { return log, nil }), log
 }
 
 // Page implements stream.Log.

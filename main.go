@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -20,15 +20,14 @@ import (
 
 	"github.com/kataras/golog"
 
-	"iris-broadcast/internal/board"
 	"iris-broadcast/internal/commands"
 	"iris-broadcast/internal/config"
 	"iris-broadcast/internal/delivery"
 	"iris-broadcast/internal/demo"
 	"iris-broadcast/internal/memory"
 	"iris-broadcast/internal/metrics"
-	"iris-broadcast/internal/pebble"
 	"iris-broadcast/internal/service"
+	"iris-broadcast/internal/stores"
 	"iris-broadcast/internal/stream"
 	"iris-broadcast/internal/web"
 )
@@ -79,15 +78,22 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		fmt.Fprintln(stdout, "iris-broadcast", service.Version())
 		return nil
 	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
 	setUpLog(s)
-	store, err := openStore(s)
+	files := config.ShareFiles(stores.MaxFiles)
+	if s.MaxStreams > files.Streams {
+		golog.Warnf("-max-streams is %d, not %d: the system allows no more open files", files.Streams, s.MaxStreams)
+		s.MaxStreams = files.Streams
+	}
+	store, err := stores.Open(s, files.Store)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 	hush := commands.Answer(store)
 	defer hush()
-	node, err := newNode(ctx, s, store)
+	node, err := newNode(ctx, s, store, files.Connections)
 	if err != nil {
 		return err
 	}
@@ -96,43 +102,16 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	greet(stdout, s, listener.Addr())
-	return node.serve(ctx, listener)
-}
-
-// store is where a node keeps its events and its board.
-type store interface {
-	stream.Log
-	board.Store
-	Size() float64    // on the disk, in bytes
-	Damage() []string // what was damaged there and has been set aside, a sentence each
-	Close() error
-}
-
-// openStore opens the store that the settings name.
-func openStore(s *config.Config) (opened store, err error) {
-	keep := stream.Retention{
-		Events: s.KeepEvents, Age: s.KeepAge, Bytes: s.KeepBytes, Topics: s.MaxTopics, Always: demo.Keep()}
-	switch kind, place, _ := strings.Cut(s.Store, ":"); kind {
-	case "memory":
-		return memory.New(keep), nil
-	case "pebble":
-		keep.Always[stream.Audits] = math.MaxInt // a disk keeps every record
-		opened, err = pebble.Open(place, keep)
-	default:
-		err = errors.New("no such kind of store") // config lets none pass
-	}
-	if err != nil {
-		return nil, fmt.Errorf("-store %s: %w", s.Store, err)
-	}
-	return opened, nil
+	service.Greet(stdout, listener.Addr(), s.Addr, s.TLSCert != "")
+	return node.serve(hangups, listener)
 }
 
 // node is what one process runs, wired up: two logs, a broker for each, and the HTTP face of both.
 type node struct {
+	ctx       context.Context // ends when the node is to stop
 	settings  *config.Config
 	metrics   *metrics.Metrics
-	store     store
+	store     stores.Store
 	engine    *delivery.Engine
 	log       stream.Log // the store
 	broker    *Broker    // of log
@@ -143,11 +122,11 @@ type node struct {
 
 // newNode returns a node that is ready to serve; close it. After an error it is closed already. It calls itself unready
 // once ctx has ended.
-func newNode(ctx context.Context, s *config.Config, store store) (n *node, err error) {
+func newNode(ctx context.Context, s *config.Config, store stores.Store, maxConns int) (n *node, err error) {
 	m := metrics.New()
 	limits := delivery.Limits{
 		MaxStreams: s.MaxStreams, MaxPending: s.MaxPending, Stall: s.Stall, Heartbeat: s.Heartbeat}
-	n = &node{settings: s, metrics: m, store: store, log: metrics.Measured{Log: store, Metrics: m},
+	n = &node{ctx: ctx, settings: s, metrics: m, store: store, log: metrics.Measured{Log: store, Metrics: m},
 		ownLog: memory.New(stream.Retention{Events: statusKept, Age: time.Hour, Bytes: 1 << 20, Topics: 1}),
 		engine: delivery.NewEngine(limits, m)}
 	defer func() {
@@ -166,27 +145,25 @@ func newNode(ctx context.Context, s *config.Config, store store) (n *node, err e
 	m.Gauge("broadcast_store_bytes", "What the store takes on the disk, 0 in memory.", store.Size)
 	m.Gauge("broadcast_store_damage", "Damaged parts of the store that were set aside since the start.",
 		func() float64 { return float64(len(store.Damage())) })
-	handler, err := web.New(web.Site{
-		Events: web.Source{Log: n.log, Stream: n.broker.ServeHTTP},
-		Own:    web.Source{Log: n.ownLog, Stream: n.ownBroker.ServeHTTP},
-		Board:  store, Damage: store.Damage, Metrics: m.Handler(), Streams: n.engine.Streams,
-		Closing: func() bool { return ctx.Err() != nil },
-		Views:   sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
-		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
+	handler, err := n.handler(s)
 	if err != nil {
 		return n, err
 	}
-	conns := config.OpenFiles() - spareFiles
-	if s.MaxStreams > conns {
-		golog.Warnf("-max-streams %d is more than the limit of open files allows: about %d", s.MaxStreams, conns)
-	}
 	n.server, err = web.NewServer(handler, s.TLSCert, s.TLSKey,
-		web.Limits{Limits: limits, Conns: conns, TakenOver: n.engine.TakenOver})
+		web.Limits{Limits: limits, Conns: maxConns, TakenOver: n.engine.TakenOver})
 	return n, err
 }
 
-// spareFiles is how many of the files that the process may have open are not for connections.
-const spareFiles = 64
+// handler is the HTTP face, as the settings have it.
+func (n *node) handler(s *config.Config) (http.Handler, error) {
+	return web.New(web.Site{
+		Events: web.Source{Log: n.log, Stream: n.broker.ServeHTTP},
+		Own:    web.Source{Log: n.ownLog, Stream: n.ownBroker.ServeHTTP},
+		Board:  n.store, Damage: n.store.Damage, Metrics: n.metrics.Handler(), Streams: n.engine.Streams,
+		Closing: func() bool { return n.ctx.Err() != nil },
+		Views:   sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
+		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
+}
 
 // close ends all streams, within -drain.
 func (n *node) close() {
@@ -202,14 +179,15 @@ func (n *node) close() {
 	n.engine.Close(ctx)
 }
 
-// serve serves the listener until ctx ends. Then /readyz fails, and after -shutdown-delay the streams end, over -drain;
-// everything else is served until the last has ended. Then it accepts nothing more and finishes the requests in flight.
-func (n *node) serve(ctx context.Context, listener net.Listener) error {
+// serve serves the listener until the node is to stop. Then /readyz fails, and after -shutdown-delay the streams end,
+// over -drain; everything else is served until the last has ended. Then it accepts nothing more and finishes the
+// requests in flight. A hangup has it read the settings again.
+func (n *node) serve(hangups <-chan os.Signal, listener net.Listener) error {
 	served := make(chan error, 1)
 	go func() { served <- n.server.ServeOn(listener) }()
 	var tickers sync.WaitGroup
 	defer tickers.Wait()
-	ticking, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ticking, stop := context.WithCancel(context.Background())
 	defer stop()
 	if n.settings.Demo {
 		for _, ticker := range demo.Tickers {
@@ -217,26 +195,70 @@ func (n *node) serve(ctx context.Context, listener net.Listener) error {
 		}
 	}
 	tickers.Go(func() { n.status().Run(ticking, n.ownLog, func(stream.Topic) bool { return true }) })
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
+	tickers.Go(func() { service.Watch(ticking, n.health) })
+	service.Ready()
+	for n.ctx.Err() == nil {
+		select {
+		case err := <-served:
+			return err
+		case <-hangups:
+			n.reload()
+		case <-n.ctx.Done():
+		}
 	}
+	return n.stop(served)
+}
+
+// stop is the end of serve, in order.
+func (n *node) stop(served <-chan error) error {
 	delay, drain := n.settings.ShutdownDelay, n.settings.Drain
 	golog.Infof("Stopping: %d streams end within %v", n.engine.Streams(), delay+drain)
+	service.Stopping()
 	select {
 	case err := <-served:
 		return err
 	case <-time.After(delay):
 	}
-	within, cut := context.WithTimeout(context.WithoutCancel(ctx), drain+finish)
-	defer cut()
 	n.close()
-	return n.server.Shutdown(within)
+	within, cut := context.WithTimeout(context.Background(), finish)
+	defer cut()
+	return errors.Join(n.server.Shutdown(within), n.health())
 }
 
-// finish is how long requests in flight may take at the end, at least.
-const finish = time.Second
+// finish is how long requests in flight may take at the end.
+const finish = 2 * time.Second
+
+// health returns what only a restart can mend, if anything. It waits for the broker, which answers at once.
+func (n *node) health() error {
+	n.broker.HasSubscribers(stream.Server)
+	if err := n.log.Ready(context.Background()); stream.AsError(err).Code == stream.Broken {
+		return err
+	}
+	return nil
+}
+
+// reload reads the settings and the certificate again. After an error everything stays as it is.
+func (n *node) reload() {
+	next, later, err := n.settings.Again()
+	if err == nil && n.server.TLSConfig != nil && next.TLSCert != "" {
+		err = n.server.ReadCertificate(next.TLSCert, next.TLSKey)
+	}
+	var handler http.Handler
+	if err == nil {
+		handler, err = n.handler(next)
+	}
+	if err != nil {
+		golog.Errorf("The settings stay as they are: %v", err)
+		return
+	}
+	n.server.SetHandler(handler)
+	n.settings.ShutdownDelay = next.ShutdownDelay
+	setUpLog(next)
+	golog.Infof("The settings were read again")
+	if later != nil {
+		golog.Warnf("These settings change only with a restart: %s", strings.Join(later, ", "))
+	}
+}
 
 // statusKept is how many of the newest reports are kept: those of four minutes.
 const statusKept = 240
@@ -257,22 +279,6 @@ func sub(dir string) fs.FS {
 		panic(err) // only a name that is no path
 	}
 	return sub
-}
-
-// greet prints where the server is, and the command for the first success.
-func greet(stdout io.Writer, s *config.Config, addr net.Addr) {
-	host, _, _ := net.SplitHostPort(s.Addr)
-	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
-		host = "localhost"
-	}
-	_, port, _ := net.SplitHostPort(addr.String())
-	host = net.JoinHostPort(host, port)
-	url, curl := "http://"+host, host
-	if s.TLSCert != "" {
-		url, curl = "https://"+host, "https://"+host
-	}
-	fmt.Fprintf(stdout, "Iris Broadcast is live at %s\n", url)
-	fmt.Fprintf(stdout, "Try it in another terminal: curl -d hello %s/events/news\n", curl)
 }
 
 // setUpLog has golog write to standard error, as the settings say.

@@ -32,6 +32,7 @@ import (
 	"iris-broadcast/internal/config"
 	"iris-broadcast/internal/metrics"
 	"iris-broadcast/internal/sse"
+	"iris-broadcast/internal/stores"
 	"iris-broadcast/internal/stream"
 	"iris-broadcast/internal/web"
 )
@@ -70,8 +71,12 @@ func serve(t testing.TB, args ...string) *site {
 	return serveFrom(t, openStore, args...)
 }
 
+const manyConns = 10_000
+
+func openStore(s *config.Config) (stores.Store, error) { return stores.Open(s, stores.MaxFiles) }
+
 // serveFrom is serve with a store of the test's own.
-func serveFrom(t testing.TB, open func(*config.Config) (store, error), args ...string) *site {
+func serveFrom(t testing.TB, open func(*config.Config) (stores.Store, error), args ...string) *site {
 	t.Helper()
 	settings, err := config.Parse(transported(args), io.Discard)
 	if err != nil {
@@ -86,14 +91,14 @@ func serveFrom(t testing.TB, open func(*config.Config) (store, error), args ...s
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	node, err := newNode(ctx, settings, store)
+	node, err := newNode(ctx, settings, store, manyConns)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &site{node: node, t: t, url: "http://" + listener.Addr().String()}
 	s.transport()
 	served := make(chan error, 1)
-	go func() { served <- node.serve(ctx, listener) }()
+	go func() { served <- node.serve(nil, listener) }()
 	s.stop = sync.OnceFunc(func() {
 		cancel()
 		select {
@@ -377,7 +382,7 @@ func dial(t testing.TB, url string) net.Conn {
 }
 
 // headless is a store that cannot say where it is.
-type headless struct{ store }
+type headless struct{ stores.Store }
 
 func (headless) Head(context.Context) (id stream.ID, err error) { return id, io.ErrUnexpectedEOF }
 
@@ -391,7 +396,7 @@ func TestANodeThatCannotBeMadeLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	noLeak(t, func() {
-		if _, err := newNode(t.Context(), settings, headless{whole}); !errors.Is(err, io.ErrUnexpectedEOF) {
+		if _, err := newNode(t.Context(), settings, headless{whole}, manyConns); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("a node of a store that cannot be read: %v", err)
 		}
 	})

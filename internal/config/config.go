@@ -26,7 +26,9 @@ type Config struct {
 	CORSOrigins                       []string
 	LogLevel, LogFormat               string
 
-	file string
+	args   []string
+	file   string
+	values map[string]string // of every setting, as it was written
 }
 
 // setting is one of them.
@@ -39,7 +41,7 @@ const day = 24 * time.Hour
 
 func (s *Config) table() []setting {
 	return []setting{
-		{"addr", "localhost:8080", "host:port to listen on; :8080 listens on all interfaces", address(&s.Addr)},
+		{"addr", "localhost:8080", "host:port to listen on, :8080 for all interfaces; or unix:PATH", address(&s.Addr)},
 		{"tls-cert", "", "certificate file (PEM); with -tls-key the server speaks TLS and HTTP/2", text(&s.TLSCert)},
 		{"tls-key", "", "private key file (PEM)", text(&s.TLSKey)},
 		{"store", "pebble:broadcast-data", "where events are kept: pebble:DIR or memory", store(&s.Store)},
@@ -53,13 +55,14 @@ func (s *Config) table() []setting {
 			size(&s.MaxPending, 1<<10, 1<<30)},
 		{"stall", "10s", "how long a client may read nothing (TLS, HTTP/2: under 32 KiB) before it is disconnected",
 			duration(&s.Stall, 100*time.Millisecond, day)},
-		{"max-streams", strconv.Itoa(OpenFiles() / 2), "maximum number of open streams; others are asked to retry",
+		{"max-streams", strconv.Itoa(openFiles() / 2), "maximum number of open streams; others are asked to retry",
 			number(&s.MaxStreams, 1, 1e7)},
 		{"heartbeat", "15s", "silence after which a stream gets a heartbeat; pages reconnect after 35s of silence",
 			duration(&s.Heartbeat, 100*time.Millisecond, 30*time.Second)},
 		{"retry", "2s", "average time until clients reconnect", duration(&s.Retry, time.Millisecond, time.Hour)},
-		{"drain", "5s", "time over which a shutdown ends the streams", duration(&s.Drain, 100*time.Millisecond, time.Hour)},
-		{"shutdown-delay", "0s", "time from SIGTERM, when /readyz fails, until streams end; all is served meanwhile",
+		{"drain", "5s", "time over which a shutdown ends the streams",
+			duration(&s.Drain, 100*time.Millisecond, time.Hour)},
+		{"shutdown-delay", "0s", "time between SIGTERM, when /readyz fails, and the end of the first stream",
 			duration(&s.ShutdownDelay, 0, time.Hour)},
 		{"open-publish", "false", "let anyone write, not only this machine", boolean(&s.OpenPublish)},
 		{"cors-origins", "", "comma-separated origins whose pages may read and write", origins(&s.CORSOrigins)},
@@ -71,8 +74,8 @@ func (s *Config) table() []setting {
 	}
 }
 
-// UsageError is a mistake in a flag, an argument, an environment variable or the settings file; its text says what would
-// be right.
+// UsageError is a mistake in a flag, an argument, an environment variable or the settings file; its text says what
+// would be right.
 type UsageError struct{ Err error }
 
 func (e UsageError) Error() string { return e.Err.Error() }
@@ -89,7 +92,7 @@ func Parse(args []string, stdout io.Writer) (*Config, error) {
 }
 
 func parse(args []string, stdout io.Writer) (*Config, error) {
-	s := &Config{}
+	s := &Config{args: args, values: map[string]string{}}
 	flags := flag.NewFlagSet("iris-broadcast", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // main prints the error
 	from, err := sources(fileOf(args), s.table())
@@ -97,7 +100,7 @@ func parse(args []string, stdout io.Writer) (*Config, error) {
 		return nil, err
 	}
 	for _, set := range s.table() {
-		if err := set.define(flags, from); err != nil {
+		if err := set.define(flags, from, s.values); err != nil {
 			return nil, err
 		}
 	}
@@ -142,7 +145,7 @@ func fileOf(args []string) string {
 // Define adds the named settings to a command's flags, with their values from the environment, the settings file that it
 // or -config in args names, or the defaults.
 func Define(flags *flag.FlagSet, args []string, names ...string) (*Config, error) {
-	s := &Config{}
+	s := &Config{values: map[string]string{}}
 	from, err := sources(fileOf(args), s.table())
 	if err != nil {
 		return nil, err
@@ -152,26 +155,29 @@ func Define(flags *flag.FlagSet, args []string, names ...string) (*Config, error
 			continue
 		}
 		set.usage = fmt.Sprintf("%s (%s), or %s", set.usage, cmp.Or(set.fallback, "not set"), variable(set.name))
-		if err := set.define(flags, from); err != nil {
+		if err := set.define(flags, from, s.values); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-// define sets the setting to its default, or to the last source's value, and adds its flag.
-func (set setting) define(flags *flag.FlagSet, from []source) error {
+// define sets the setting to its default, or to the last source's value, and adds its flag. It notes the value.
+func (set setting) define(flags *flag.FlagSet, from []source, values map[string]string) error {
 	if err := set.read(set.fallback); set.fallback != "" && err != nil {
 		return fmt.Errorf("default of -%s: %w", set.name, err)
 	}
+	values[set.name] = set.fallback
 	for _, source := range from {
 		if value, ok := source.values[set.name]; ok {
 			if err := set.read(value); err != nil {
 				return fmt.Errorf("%s=%q: must be %w", source.where(set.name), value, err)
 			}
+			values[set.name] = value
 		}
 	}
 	read := func(value string) error {
+		values[set.name] = value
 		if err := set.read(value); err != nil {
 			return fmt.Errorf("must be %w", err)
 		}
@@ -186,6 +192,26 @@ func (set setting) define(flags *flag.FlagSet, from []source) error {
 }
 
 func (set setting) isBool() bool { return set.fallback == "true" || set.fallback == "false" }
+
+// live are the settings that Again changes in a running server.
+var live = []string{"tls-cert", "tls-key", "shutdown-delay", "open-publish", "cors-origins", "log-level", "log-format"}
+
+// Again reads all settings once more. It returns those that hold from now on, and the names of those that were changed
+// but hold only after a restart.
+func (s *Config) Again() (next *Config, later []string, err error) {
+	if next, err = Parse(s.args, io.Discard); err != nil {
+		return nil, nil, err
+	}
+	for _, set := range s.table() {
+		if next.values[set.name] != s.values[set.name] && !slices.Contains(live, set.name) {
+			later = append(later, set.name)
+		}
+	}
+	if (next.TLSCert == "") != (s.TLSCert == "") {
+		later = append(later, "tls-cert", "tls-key")
+	}
+	return next, later, nil
+}
 
 // Dir is the directory where events are kept, "" for memory.
 func (s *Config) Dir() string {

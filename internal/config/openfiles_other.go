@@ -2,5 +2,5 @@
 
 package config
 
-// OpenFiles is how many files and sockets this process may have open; here no limit is known.
-func OpenFiles() int { return 1 << 15 }
+// openFiles is how many files and sockets this process may have open; here no limit is known.
+func openFiles() int { return 1 << 15 }

@@ -4,8 +4,8 @@ package config
 
 import "syscall"
 
-// OpenFiles is how many files and sockets this process may have open.
-func OpenFiles() int {
+// openFiles is how many files and sockets this process may have open.
+func openFiles() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 1024

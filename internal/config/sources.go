@@ -60,7 +60,8 @@ func fromEnvironment(table []setting) (source, error) {
 // ignored.
 func fromFile(path string, table []setting) (source, error) {
 	lines := map[string]int{}
-	s := source{map[string]string{}, func(name string) string { return fmt.Sprintf("%s:%d: %s", path, lines[name], name) }}
+	where := func(name string) string { return fmt.Sprintf("%s:%d: %s", path, lines[name], name) }
+	s := source{map[string]string{}, where}
 	file, err := os.Open(path)
 	if err != nil {
 		return s, fmt.Errorf("-config: %w", err)

@@ -24,9 +24,12 @@ func text(to *string) func(string) error {
 func address(to *string) func(string) error {
 	return func(value string) error {
 		*to = value
+		if path, isUnix := strings.CutPrefix(value, "unix:"); isUnix && path != "" {
+			return nil
+		}
 		_, port, err := net.SplitHostPort(value)
 		if n, atoiErr := strconv.Atoi(port); err != nil || atoiErr != nil || n < 0 || n > 65535 {
-			return errors.New("host:port, such as localhost:8080, or :8080 for all interfaces")
+			return errors.New("host:port, such as localhost:8080, or :8080 for all interfaces; or unix:PATH")
 		}
 		return nil
 	}

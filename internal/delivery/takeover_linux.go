@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -72,11 +73,11 @@ func (b *bytesWriter) Write(p []byte) (int, error) {
 // ownDescriptor is a second descriptor of the same socket, for a writer: Go's own comes with more memory than a
 // stream needs. The socket is non-blocking already.
 func ownDescriptor(c net.Conn) (int, error) {
-	tcp, ok := c.(*net.TCPConn)
+	socket, ok := c.(syscall.Conn)
 	if !ok {
-		return -1, fmt.Errorf("delivery: a %T is no TCP connection", c)
+		return -1, fmt.Errorf("delivery: a %T is no socket", c)
 	}
-	raw, err := tcp.SyscallConn()
+	raw, err := socket.SyscallConn()
 	if err != nil {
 		return -1, err
 	}

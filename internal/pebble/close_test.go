@@ -96,7 +96,7 @@ func TestAPublisherBlockedByTheDiskBlocksNobodyElse(t *testing.T) {
 	for range publishers {
 		select {
 		case err := <-ended:
-			if stream.AsError(err).Code != stream.Unavailable {
+			if stream.AsError(err).Code != stream.Broken {
 				t.Errorf("a publisher gets: %v", err)
 			}
 		case <-time.After(20 * time.Second):

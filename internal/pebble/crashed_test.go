@@ -42,7 +42,7 @@ func TestAStoreKeepsWhatItAcknowledgedThroughACrashAtAnyMoment(t *testing.T) {
 	keep.Events, keep.Bytes = 12, 40<<10 // so that topics are forgotten
 	keep.Always = map[stream.Topic]int{rare: 1 << 20}
 	disk := vfs.NewCrashableMem()
-	s, err := open(disk, "store", keep, time.Now)
+	s, err := open(disk, "store", keep, MaxFiles, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func (a *acked) publish(t *testing.T, s *Store, name string, times int) {
 func afterCrashOf(t *testing.T, fs vfs.FS, keep stream.Retention, events map[string][]stream.Event,
 	comments map[string]bool) {
 	t.Helper()
-	s, err := open(fs, "store", keep, time.Now)
+	s, err := open(fs, "store", keep, MaxFiles, time.Now)
 	if err != nil {
 		t.Errorf("after a crash: %v", err)
 		return

@@ -138,7 +138,7 @@ func TestAFlippedBitAltersNothingAndLosesNothingSilently(t *testing.T) {
 // after opens what has become of the sample, and returns how that went.
 func (f *sample) after(t *testing.T, fs vfs.FS) string {
 	t.Helper()
-	s, err := open(fs, "store", f.keep, f.h.clock)
+	s, err := open(fs, "store", f.keep, MaxFiles, f.h.clock)
 	if err != nil {
 		if !strings.Contains(err.Error(), "check") || !strings.Contains(err.Error(), "restore") {
 			t.Errorf("the error %v names neither check nor restore", err)

@@ -29,21 +29,21 @@ const maxVoids = 1000
 
 // Open opens the store in a folder, creating it if it is missing or empty. A folder that is in use by another process,
 // not writable, another program's or version's, or damaged beyond repair is left untouched; the error is a sentence
-// that says how to fix it.
-func Open(dir string, keep stream.Retention) (*Store, error) {
+// that says how to fix it. About maxFiles files are open at a time; more than MaxFiles bring nothing.
+func Open(dir string, keep stream.Retention, maxFiles int) (*Store, error) {
 	if err := settle(dir); err != nil {
 		return nil, err
 	}
-	return open(vfs.Default, dir, keep, time.Now)
+	return open(vfs.Default, dir, keep, maxFiles, time.Now)
 }
 
-func open(files vfs.FS, dir string, keep stream.Retention, clock func() time.Time) (*Store, error) {
+func open(files vfs.FS, dir string, keep stream.Retention, maxFiles int, clock func() time.Time) (*Store, error) {
 	s := &Store{
 		dir: dir, clock: clock, disk: newDisk(files, dir), applied: make(chan *commit, maxApplied),
 		closing: make(chan struct{}), writing: make(chan struct{}, 1), fronts: map[stream.Topic]*front{},
 	}
 	s.damage.found = make(chan keySpan, 1)
-	if err := guarded(func() error { return s.load(files, keep) }); err != nil {
+	if err := guarded(func() error { return s.load(files, keep, maxFiles) }); err != nil {
 		if s.db != nil {
 			_ = s.disk.close(s.db)
 		}
@@ -87,7 +87,7 @@ func holdsStore(names []string) bool {
 }
 
 // load opens the database and reads its index, rescuing what it can if that is damaged.
-func (s *Store) load(files vfs.FS, keep stream.Retention) (err error) {
+func (s *Store) load(files vfs.FS, keep stream.Retention, maxFiles int) (err error) {
 	if err := inspect(files, s.dir); err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (s *Store) load(files vfs.FS, keep stream.Retention) (err error) {
 		damaged: s.suspect,
 		fatal:   s.disk.condemn,
 	})
-	o.WALMinSyncInterval = s.gather
+	o.WALMinSyncInterval, o.MaxOpenFiles = s.gather, maxFiles
 	s.salvage = salvage{files, s.dir, o}
 	if s.db, err = s.disk.open(o); err != nil {
 		return err

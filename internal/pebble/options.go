@@ -24,6 +24,9 @@ type events struct {
 	fatal   func(error)   // Pebble cannot continue; nothing more may be written
 }
 
+// MaxFiles is how many files a store needs open at most to be as fast as it can be.
+const MaxFiles = 500
+
 // options are Pebble's, tuned for small values that are written once, mostly at the end of their key range, and removed
 // in order.
 func options(fs vfs.FS, on events) *lsm.Options {
@@ -37,7 +40,7 @@ func options(fs vfs.FS, on events) *lsm.Options {
 		L0CompactionThreshold:       8,
 		L0StopWritesThreshold:       64,
 		LBaseMaxBytes:               64 << 20,
-		MaxOpenFiles:                500,
+		MaxOpenFiles:                MaxFiles,
 		MaxManifestFileSize:         4 << 20,
 		BytesPerSync:                512 << 10,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, max(1, runtime.NumCPU()/2) },

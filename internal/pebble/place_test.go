@@ -20,7 +20,7 @@ import (
 // storeOf makes a store with these events in a topic, and closes it.
 func storeOf(t *testing.T, dir string, data ...string) {
 	t.Helper()
-	s, err := Open(dir, logtest.Generous)
+	s, err := Open(dir, logtest.Generous, MaxFiles)
 	if err != nil {
 		t.Fatal(err)
 	}

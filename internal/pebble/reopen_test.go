@@ -41,7 +41,7 @@ func newHands() *hands {
 // openOn opens a store on a file system, with that clock.
 func openOn(t *testing.T, files vfs.FS, dir string, keep stream.Retention, h *hands) *Store {
 	t.Helper()
-	s, err := open(files, dir, keep, h.clock)
+	s, err := open(files, dir, keep, MaxFiles, h.clock)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +258,7 @@ func TestAFolderThatIsNoStoreIsLeftUntouched(t *testing.T) {
 		other: "was written by another version",
 	} {
 		before := contents(t, dir)
-		s, err := Open(dir, logtest.Generous)
+		s, err := Open(dir, logtest.Generous, MaxFiles)
 		if err == nil {
 			s.Close()
 			t.Errorf("%s is opened", filepath.Base(dir))

@@ -32,7 +32,7 @@ func fillDisk(t *testing.T, s *Store) (ids []stream.ID) {
 func TestALowerKeepEventsFreesAFullDisk(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(smallFileSystem(t, 160), "store")
-	s, err := Open(dir, logtest.Generous)
+	s, err := Open(dir, logtest.Generous, MaxFiles)
 	if err != nil {
 		t.Skipf("a store does not fit on so small a disk: %v", err)
 	}

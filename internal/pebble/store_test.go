@@ -14,7 +14,7 @@ import (
 // openAt opens the store in a folder, which closes with the test.
 func openAt(t testing.TB, dir string, keep stream.Retention) *Store {
 	t.Helper()
-	s, err := Open(dir, keep)
+	s, err := Open(dir, keep, MaxFiles)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,8 @@ type Log interface {
 	// Head is the newest event's ID, or where the log begins.
 	Head(ctx context.Context) (ID, error)
 
-	// Ready returns why Append is not possible at the moment, as an Unavailable or Broken error; nil if nothing is known
-	// to be wrong. Reading stays possible.
+	// Ready returns why Append is not possible at the moment, as an Unavailable or Broken error; nil if nothing is
+	// known to be wrong. Reading stays possible.
 	Ready(ctx context.Context) error
 
 	// Follow calls deliver with every event after a position, in log order, each once, in batches, until ctx ends or

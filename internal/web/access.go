@@ -24,6 +24,9 @@ func (s *Site) headers(ctx iris.Context) {
 	setHeader(ctx, "X-Content-Type-Options", "nosniff")
 	setHeader(ctx, "Referrer-Policy", "no-referrer")
 	setHeader(ctx, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	if s.Closing() {
+		setHeader(ctx, "Connection", "close") // a client that keeps its connection would be cut off at the end
+	}
 	ctx.Next()
 }
 
@@ -96,8 +99,7 @@ func (s *Site) canWrite(r *http.Request) bool {
 	if s.OpenPublish {
 		return true
 	}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !peer.Addr().Unmap().IsLoopback() {
+	if !isLocal(r) {
 		return false
 	}
 	host := r.Host
@@ -113,4 +115,14 @@ func (s *Site) canWrite(r *http.Request) bool {
 		}
 	}
 	return true
+}
+
+// isLocal reports whether the peer is a process of this machine: it has a loopback address, or came through a Unix
+// socket.
+func isLocal(r *http.Request) bool {
+	if at, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && at.Network() == "unix" {
+		return true
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && peer.Addr().Unmap().IsLoopback()
 }

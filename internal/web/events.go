@@ -99,7 +99,9 @@ func (s *Site) stream(ctx iris.Context) error {
 	err = s.source(reading.Topics).Stream(ctx, reading)
 	if errors.Is(err, delivery.ErrFull) {
 		delivery.SetHeader(ctx.ResponseWriter().Header())
-		setHeader(ctx, "Connection", "close") // somebody else needs its descriptor
+		if ctx.Request().ProtoMajor == 1 {
+			setHeader(ctx, "Connection", "close") // somebody else needs its descriptor
+		}
 		_, err = ctx.Write(delivery.TurnedAway())
 	}
 	return err

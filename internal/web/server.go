@@ -5,11 +5,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log"
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,7 +23,9 @@ import (
 // connections without a request: browsers keep some of those ready.
 type Server struct {
 	http.Server
-	conns conns
+	handler     atomic.Pointer[http.Handler]
+	certificate certificate
+	conns       conns
 }
 
 // sendBuffer is about how many bytes the system buffers for one connection. By default Linux grows the buffer to
@@ -43,8 +45,9 @@ type Limits struct {
 // that is looked at.
 func NewServer(handler http.Handler, certFile, keyFile string, limits Limits) (*Server, error) {
 	s := &Server{conns: conns{limits: limits, open: map[net.Conn]*list.Element{}}}
+	s.SetHandler(handler)
 	s.Server = http.Server{
-		Handler:           handler,
+		Handler:           http.HandlerFunc(s.serve),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -55,26 +58,36 @@ func NewServer(handler http.Handler, certFile, keyFile string, limits Limits) (*
 	if certFile == "" {
 		return s, nil
 	}
-	certificate, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil {
-		return nil, fmt.Errorf("-tls-cert and -tls-key: %w", err)
-	}
-	s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}}
-	return s, nil
+	s.TLSConfig = &tls.Config{GetCertificate: s.certificate.get}
+	return s, s.ReadCertificate(certFile, keyFile)
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) { (*s.handler.Load()).ServeHTTP(w, r) }
+
+// SetHandler has handler answer the requests that come from now on.
+func (s *Server) SetHandler(handler http.Handler) { s.handler.Store(&handler) }
+
+// ReadCertificate has new connections get the certificate in these files, from now on and whenever the files change.
+// After an error they get the one before.
+func (s *Server) ReadCertificate(certFile, keyFile string) error {
+	return s.certificate.read(certFile, keyFile)
 }
 
 // Listen listens on addr, a host:port. Its connections need no keep-alive probes: streams have heartbeats, and other
 // connections may wait only so long.
 func Listen(addr string) (net.Listener, error) {
-	config := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, listening syscall.RawConn) error {
-		return setSendBuffer(listening, sendBuffer)
-	}}
+	config := net.ListenConfig{KeepAlive: -1}
 	config.SetMultipathTCP(false) // delivery.Vanished asks plain TCP sockets
 	return config.Listen(context.Background(), "tcp", addr)
 }
 
 // ServeOn accepts connections from listener until Shutdown, then returns nil.
 func (s *Server) ServeOn(listener net.Listener) error {
+	if socket, ok := listener.(syscall.Conn); ok {
+		if raw, err := socket.SyscallConn(); err == nil {
+			setSendBuffer(raw, sendBuffer)
+		}
+	}
 	serve := s.Serve
 	if s.TLSConfig != nil {
 		serve = func(listener net.Listener) error { return s.ServeTLS(listener, "", "") }
@@ -88,10 +101,13 @@ func (s *Server) ServeOn(listener net.Listener) error {
 	return nil
 }
 
+// freshGrace is how long a connection that was accepted last may take to send its request.
+const freshGrace = 200 * time.Millisecond
+
 // Shutdown stops accepting connections, waits for requests in flight, and closes the remaining connections when ctx
-// ends.
+// ends. What has been accepted and has not sent its request yet is served as well, if it does so soon.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.conns.shutDown()
+	defer time.AfterFunc(freshGrace, s.conns.shutDown).Stop()
 	if err := s.Server.Shutdown(ctx); err != nil {
 		return s.Close()
 	}

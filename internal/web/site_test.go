@@ -10,6 +10,9 @@ import (
 func handle(t *testing.T, s Site) http.Handler {
 	t.Helper()
 	s.Views, s.Public = os.DirFS("../../views"), os.DirFS("../../public")
+	if s.Closing == nil {
+		s.Closing = func() bool { return false }
+	}
 	if s.MaxData == 0 {
 		s.MaxData = 1000
 	}

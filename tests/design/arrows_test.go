@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"pebble":          {"stream", "board"},
 	"web":             {"stream", "sse", "delivery", "audit", "board", "loglimit"},
 	"config":          {},
+	"stores":          {"stream", "board", "config", "demo", "memory", "pebble"},
 	"service":         {},
 	"commands":        {"stream", "pebble", "config"},
 }
