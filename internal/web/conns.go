@@ -58,6 +58,20 @@ func (c *conns) closeOldest() {
 	socket(oldest).Close()
 }
 
+// awaitRequests waits until no connection waits for a request, or the time is up.
+func (c *conns) awaitRequests(atMost time.Duration) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(atMost); time.Now().Before(end); <-tick.C {
+		c.mu.Lock()
+		none := c.waiting.Len() == 0
+		c.mu.Unlock()
+		if none {
+			return
+		}
+	}
+}
+
 // shutDown closes all connections that wait for a request, and from now on each new one.
 func (c *conns) shutDown() {
 	c.mu.Lock()

@@ -26,6 +26,8 @@ type Server struct {
 	handler     atomic.Pointer[http.Handler]
 	certificate certificate
 	conns       conns
+	listening   chan net.Listener // what ServeOn accepts from
+	accepted    chan struct{}     // closed when it accepts nothing more
 }
 
 // sendBuffer is about how many bytes the system buffers for one connection. By default Linux grows the buffer to
@@ -44,7 +46,7 @@ type Limits struct {
 // that has vanished, within four heartbeats: one until something is sent, two without an acknowledgment, and one until
 // that is looked at.
 func NewServer(handler http.Handler, certFile, keyFile string, limits Limits) (*Server, error) {
-	s := &Server{conns: conns{limits: limits, open: map[net.Conn]*list.Element{}}}
+	s := &Server{listening: make(chan net.Listener, 1), accepted: make(chan struct{}), conns: conns{limits: limits, open: map[net.Conn]*list.Element{}}}
 	s.SetHandler(handler)
 	s.Server = http.Server{
 		Handler:           http.HandlerFunc(s.serve),
@@ -92,22 +94,30 @@ func (s *Server) ServeOn(listener net.Listener) error {
 	if s.TLSConfig != nil {
 		serve = func(listener net.Listener) error { return s.ServeTLS(listener, "", "") }
 	}
-	served := make(chan struct{})
-	defer close(served)
-	go s.conns.sweep(served)
-	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	s.listening <- listener
+	defer close(s.accepted)
+	go s.conns.sweep(s.accepted)
+	if err := serve(listener); !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil
 }
 
 // freshGrace is how long a connection that was accepted last may take to send its request.
-const freshGrace = 200 * time.Millisecond
+const freshGrace = 500 * time.Millisecond
 
 // Shutdown stops accepting connections, waits for requests in flight, and closes the remaining connections when ctx
-// ends. What has been accepted and has not sent its request yet is served as well, if it does so soon.
+// ends. Connections that were accepted last may still send a request: http.Server's Shutdown alone drops those.
 func (s *Server) Shutdown(ctx context.Context) error {
-	defer time.AfterFunc(freshGrace, s.conns.shutDown).Stop()
+	s.SetKeepAlivesEnabled(false)
+	select {
+	case listener := <-s.listening:
+		listener.Close()
+		<-s.accepted
+		s.conns.awaitRequests(freshGrace)
+	case <-ctx.Done():
+	}
+	s.conns.shutDown()
 	if err := s.Server.Shutdown(ctx); err != nil {
 		return s.Close()
 	}
