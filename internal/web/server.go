@@ -104,7 +104,7 @@ func (s *Server) ServeOn(listener net.Listener) error {
 }
 
 // freshGrace is how long a connection that was accepted last may take to send its request.
-const freshGrace = 500 * time.Millisecond
+const freshGrace = 200 * time.Millisecond
 
 // Shutdown stops accepting connections, waits for requests in flight, and closes the remaining connections when ctx
 // ends. Connections that were accepted last may still send a request: http.Server's Shutdown alone drops those.
