@@ -129,7 +129,7 @@ func TestTheContainerRunsWithoutRightsAndKeepsItsEvents(t *testing.T) {
 			build[i] = filepath.Join(harness.Root(), arg)
 		}
 	}
-	e.run(append([]string{"build", "--isolation", "chroot", "--format", "docker"}, build[1:]...)...)
+	e.run(append([]string{"build", "--isolation", "chroot"}, build[1:]...)...)
 	run := strings.Join(documented(t, "run"), " ")
 	if !strings.Contains(run, "--read-only") || !strings.Contains(run, " -p 127.0.0.1:8080:8080 ") {
 		t.Fatalf("it is run by %s", run)
