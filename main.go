@@ -240,7 +240,7 @@ func (n *node) health() error {
 // reload reads the settings and the certificate again. After an error everything stays as it is.
 func (n *node) reload() {
 	next, later, err := n.settings.Again()
-	if err == nil && n.server.TLSConfig != nil && next.TLSCert != "" {
+	if err == nil && n.settings.TLSCert != "" && next.TLSCert != "" {
 		err = n.server.ReadCertificate(next.TLSCert, next.TLSKey)
 	}
 	var handler http.Handler

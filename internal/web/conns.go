@@ -15,32 +15,49 @@ import (
 )
 
 // conns are the connections of a Server. They leave descriptors free for whoever comes next: while as many are open as
-// may be, a new one replaces the one that has waited longest for a request, or, if none waits, is closed itself.
-// Connections that were taken over for streams have a bound of their own and are only counted.
+// may be, those that have waited longest for a request make room, and newcomers stay in the system's queue until there
+// is some. Connections that were taken over for streams have a bound of their own and are only counted.
 type conns struct {
 	limits Limits
+	room   chan struct{} // holds a token when there may be room again
 
 	mu      sync.Mutex
 	open    map[net.Conn]*list.Element // less those taken over; its place in waiting, or nil
-	waiting list.List                  // net.Conn without a request, the oldest first
+	waiting list.List                  // of waits, the oldest first
 	closing bool
+}
+
+// wait is a connection without a request.
+type wait struct {
+	conn  net.Conn
+	since time.Time
+}
+
+// patience is how long a connection may at least wait for its request, also while others want its descriptor.
+const patience = 100 * time.Millisecond
+
+func newConns(limits Limits) *conns {
+	return &conns{limits: limits, room: make(chan struct{}, 1), open: map[net.Conn]*list.Element{}}
 }
 
 // state is http.Server.ConnState.
 func (c *conns) state(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if _, known := c.open[conn]; !known && state != http.StateNew {
+		return // it was closed here
+	}
 	c.stopWaiting(conn)
 	switch state {
 	case http.StateNew, http.StateIdle:
-		c.open[conn] = c.waiting.PushBack(conn)
+		c.open[conn] = c.waiting.PushBack(wait{conn, time.Now()})
+		if c.closing {
+			c.closeOldest()
+		}
 	case http.StateActive:
 		c.open[conn] = nil
 	case http.StateHijacked, http.StateClosed:
-		delete(c.open, conn)
-	}
-	if state == http.StateNew && (c.closing || len(c.open)+c.limits.TakenOver() > c.limits.Conns) {
-		c.closeOldest()
+		c.forget(conn)
 	}
 }
 
@@ -51,10 +68,19 @@ func (c *conns) stopWaiting(conn net.Conn) {
 	}
 }
 
-// closeOldest closes the connection that has waited longest. There is one: the newest waits as well.
+func (c *conns) forget(conn net.Conn) {
+	delete(c.open, conn)
+	select {
+	case c.room <- struct{}{}:
+	default:
+	}
+}
+
+// closeOldest closes the connection that has waited longest.
 func (c *conns) closeOldest() {
-	oldest := c.waiting.Front().Value.(net.Conn)
+	oldest := c.waiting.Front().Value.(wait).conn
 	c.stopWaiting(oldest)
+	c.forget(oldest)
 	socket(oldest).Close()
 }
 
@@ -72,6 +98,24 @@ func (c *conns) awaitRequests(atMost time.Duration) {
 	}
 }
 
+// makeRoom makes room for one more connection, if it can. It returns 0, or how long to wait before it is called again.
+func (c *conns) makeRoom() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.open)+c.limits.TakenOver() < c.limits.Conns {
+		return 0
+	}
+	if c.waiting.Len() == 0 {
+		return patience
+	}
+	oldest := c.waiting.Front().Value.(wait)
+	if left := patience - time.Since(oldest.since); left > 0 {
+		return left
+	}
+	c.closeOldest()
+	return 0
+}
+
 // shutDown closes all connections that wait for a request, and from now on each new one.
 func (c *conns) shutDown() {
 	c.mu.Lock()
@@ -80,6 +124,38 @@ func (c *conns) shutDown() {
 	for c.waiting.Len() > 0 {
 		c.closeOldest()
 	}
+}
+
+// listener accepts connections while there is room for them.
+type listener struct {
+	net.Listener
+	conns  *conns
+	closed chan struct{}
+	close  func() // closes closed
+}
+
+func (c *conns) on(inner net.Listener) *listener {
+	closed := make(chan struct{})
+	return &listener{inner, c, closed, sync.OnceFunc(func() { close(closed) })}
+}
+
+// Accept implements net.Listener.
+func (l *listener) Accept() (net.Conn, error) {
+	for wait := l.conns.makeRoom(); wait > 0; wait = l.conns.makeRoom() {
+		select {
+		case <-l.conns.room:
+		case <-time.After(wait):
+		case <-l.closed:
+			return nil, net.ErrClosed
+		}
+	}
+	return l.Listener.Accept()
+}
+
+// Close implements net.Listener.
+func (l *listener) Close() error {
+	l.close()
+	return l.Listener.Close()
 }
 
 // sweep closes, until served is closed, the connections of clients that have vanished.

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"container/list"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -25,7 +24,7 @@ type Server struct {
 	http.Server
 	handler     atomic.Pointer[http.Handler]
 	certificate certificate
-	conns       conns
+	conns       *conns
 	listening   chan net.Listener // what ServeOn accepts from
 	accepted    chan struct{}     // closed when it accepts nothing more
 }
@@ -46,7 +45,7 @@ type Limits struct {
 // that has vanished, within four heartbeats: one until something is sent, two without an acknowledgment, and one until
 // that is looked at.
 func NewServer(handler http.Handler, certFile, keyFile string, limits Limits) (*Server, error) {
-	s := &Server{listening: make(chan net.Listener, 1), accepted: make(chan struct{}), conns: conns{limits: limits, open: map[net.Conn]*list.Element{}}}
+	s := &Server{conns: newConns(limits), listening: make(chan net.Listener, 1), accepted: make(chan struct{})}
 	s.SetHandler(handler)
 	s.Server = http.Server{
 		Handler:           http.HandlerFunc(s.serve),
@@ -94,10 +93,11 @@ func (s *Server) ServeOn(listener net.Listener) error {
 	if s.TLSConfig != nil {
 		serve = func(listener net.Listener) error { return s.ServeTLS(listener, "", "") }
 	}
-	s.listening <- listener
+	bounded := s.conns.on(listener)
+	s.listening <- bounded
 	defer close(s.accepted)
 	go s.conns.sweep(s.accepted)
-	if err := serve(listener); !errors.Is(err, net.ErrClosed) {
+	if err := serve(bounded); !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil

@@ -158,6 +158,9 @@ func (r *Reader) Must() sse.Message {
 
 // Dial opens a connection to the server, for HTTP/1, over TLS if the server speaks that.
 func (s *Server) Dial() (net.Conn, error) {
+	if s.Host() == "localhost" {
+		return s.client.Transport.(*http.Transport).DialContext(context.Background(), "", "")
+	}
 	conn, err := net.Dial("tcp", s.Host())
 	if err != nil || !strings.HasPrefix(s.URL, "https:") {
 		return conn, err

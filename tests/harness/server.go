@@ -3,9 +3,11 @@ package harness
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -52,7 +54,13 @@ func (s *transcript) String() string {
 // when the test ends.
 func Serve(t testing.TB, args ...string) *Server {
 	t.Helper()
-	s, err := start(t, args...)
+	return ServeAs(t, func(*exec.Cmd) {}, args...)
+}
+
+// ServeAs is Serve with a process that is changed before it starts: its environment, its files.
+func ServeAs(t testing.TB, change func(*exec.Cmd), args ...string) *Server {
+	t.Helper()
+	s, err := start(t, change, args...)
 	if s.Process != nil {
 		t.Cleanup(s.end)
 	}
@@ -75,7 +83,7 @@ func Shared(t testing.TB) *Server {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.Server == nil {
-		s, err := start(t, "-demo=false")
+		s, err := start(t, func(*exec.Cmd) {}, "-demo=false")
 		if err != nil {
 			t.Fatalf("the server does not start: %v\n%s", err, s.Stderr())
 		}
@@ -98,9 +106,15 @@ func endShared() bool {
 	return !s.faulty()
 }
 
-func start(t testing.TB, args ...string) (*Server, error) {
+// live is how the first line begins that the program prints.
+const live = "Iris Broadcast is live at "
+
+var dialer net.Dialer
+
+func start(t testing.TB, change func(*exec.Cmd), args ...string) (*Server, error) {
 	s := &Server{t: t, client: Client, exited: make(chan struct{})}
 	command := Command(t, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	change(command)
 	command.Stderr = &s.said
 	stdout, err := command.StdoutPipe()
 	if err == nil {
@@ -120,10 +134,15 @@ func start(t testing.TB, args ...string) (*Server, error) {
 		s.state = command.ProcessState
 		close(s.exited)
 	}()
-	if len(s.Lines) < 2 || !strings.Contains(s.Lines[0], "http") {
+	if len(s.Lines) < 2 {
 		return s, fmt.Errorf("it printed %q", s.Lines)
 	}
-	s.URL = s.Lines[0][strings.Index(s.Lines[0], "http"):]
+	if path, isUnix := strings.CutPrefix(s.Lines[0], live+"unix:"); isUnix {
+		dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", path) }
+		s.URL, s.client = "http://localhost", &http.Client{Transport: &http.Transport{DialContext: dial}}
+		return s, nil
+	}
+	s.URL = strings.TrimPrefix(s.Lines[0], live)
 	return s, nil
 }
 

@@ -82,3 +82,9 @@ func TLSTransport(t testing.TB) *http.Transport {
 	}
 	return &http.Transport{TLSClientConfig: config.Clone(), ForceAttemptHTTP2: true}
 }
+
+// TrustAll has the server's requests trust whatever certificate it has.
+func (s *Server) TrustAll() {
+	config := &tls.Config{InsecureSkipVerify: true}
+	s.client = &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
+}
