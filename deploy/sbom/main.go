@@ -1,6 +1,6 @@
-// Sbom prints the software bill of materials of a Go binary as CycloneDX 1.6 JSON (https://cyclonedx.org/docs/1.6/json/):
-// the modules that went into it, from the build information that it carries, and its checksum. The same binary and
-// SOURCE_DATE_EPOCH give the same bytes.
+// Sbom prints the software bill of materials of a Go binary as CycloneDX 1.6 JSON
+// (https://cyclonedx.org/docs/1.6/json/): the modules that went into it, from the build information that it carries,
+// and its checksum. The same binary and SOURCE_DATE_EPOCH give the same bytes.
 package main
 
 import (

@@ -142,8 +142,8 @@ func fileOf(args []string) string {
 	return first.file
 }
 
-// Define adds the named settings to a command's flags, with their values from the environment, the settings file that it
-// or -config in args names, or the defaults.
+// Define adds the named settings to a command's flags, with their values from the environment, the settings file that
+// it or -config in args names, or the defaults.
 func Define(flags *flag.FlagSet, args []string, names ...string) (*Config, error) {
 	s := &Config{values: map[string]string{}}
 	from, err := sources(fileOf(args), s.table())

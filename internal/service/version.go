@@ -16,8 +16,8 @@ func Version() string {
 // noVersion is the version of a build that is not told its commit: by -buildvcs=false, or outside of a git clone.
 const noVersion = "devel (unknown commit)"
 
-// version is the tag of a release, without its v. For any other commit it is the pseudo-version that Go derives from the
-// latest tag, the time and the commit; "+dirty" says that files differ from the commit
+// version is the tag of a release, without its v. For any other commit it is the pseudo-version that Go derives from
+// the latest tag, the time and the commit; "+dirty" says that files differ from the commit
 // (https://go.dev/ref/mod#pseudo-versions, https://go.dev/doc/go1.24#go-command).
 func version(info *debug.BuildInfo) string {
 	if v := info.Main.Version; v != "" && v != "(devel)" {

@@ -79,8 +79,8 @@ func (e *engine) run(args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// dist is a folder as deploy/release fills it, with a binary for this machine. That binary differs from a release's in how
-// it becomes static: so its packages are those that all tests have built already.
+// dist is a folder as deploy/release fills it, with a binary for this machine. That binary differs from a release's
+// in how it becomes static, so that its packages are those that other tests have built already.
 func dist(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -11,7 +11,7 @@ import (
 	"iris-broadcast/tests/harness"
 )
 
-// group makes a control group for the test, where a shell may put itself before it runs something in a cgroup namespace.
+// group makes a control group for the test, where a shell may put itself before it enters a cgroup namespace.
 func group(t *testing.T) string {
 	t.Helper()
 	mount := "/sys/fs/cgroup/unified" // of a system that still has version 1 as well

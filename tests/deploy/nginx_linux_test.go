@@ -47,7 +47,8 @@ func startNginx(t *testing.T, s *harness.Server) *proxy {
 	text := file(t, "nginx/nginx.conf",
 		"user www-data;", user, "/run/nginx.pid", dir+"/pid", "http {", "http {\n"+temporary,
 		"127.0.0.1:8080", s.Host(), "listen 80", "listen 127.0.0.1:"+freePort(t), "listen [::]:80;", "",
-		"listen 443", "listen 127.0.0.1:"+port, "listen [::]:443 ssl http2;", "", "shutdown_timeout 10s", "shutdown_timeout 1s",
+		"listen 443", "listen 127.0.0.1:"+port, "listen [::]:443 ssl http2;", "",
+		"shutdown_timeout 10s", "shutdown_timeout 1s",
 		"/etc/ssl/certs/broadcast.pem", cert, "/etc/ssl/private/broadcast.key", key)
 	p := &proxy{"https://127.0.0.1:" + port, write(t, dir, "nginx.conf", text), nil}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -18,7 +18,8 @@ import (
 func git(t *testing.T, dir string, args ...string) {
 	t.Helper()
 	harness.Needs(t, "apt-get install git", "git")
-	command := exec.Command("git", append([]string{"-c", "user.name=test", "-c", "user.email=test@localhost"}, args...)...)
+	author := []string{"-c", "user.name=test", "-c", "user.email=test@localhost"}
+	command := exec.Command("git", append(author, args...)...)
 	command.Dir = dir
 	output(t, command)
 }
@@ -92,7 +93,8 @@ func TestAReleaseIsReproducibleAndCheckedAndListsWhatIsInIt(t *testing.T) {
 	listed(t, filepath.Join(first, "dist", name+".cdx.json"), binary, info)
 
 	write(t, first, "main.go", "package main")
-	if said, err := exec.Command(bash, filepath.Join(first, "deploy", "release"), platform).CombinedOutput(); err == nil {
+	release := exec.Command(bash, filepath.Join(first, "deploy", "release"), platform)
+	if said, err := release.CombinedOutput(); err == nil {
 		t.Errorf("a checkout with changes is released: %s", said)
 	}
 }
@@ -121,7 +123,8 @@ func listed(t *testing.T, path, binary string, info *buildinfo.BuildInfo) {
 		t.Fatal(err)
 	}
 	of := list.Metadata.Component
-	if len(of.Hashes) != 1 || of.Hashes[0].Content != fmt.Sprintf("%x", sha256.Sum256(bytes)) || of.Version != "v1.2.3" {
+	sum := fmt.Sprintf("%x", sha256.Sum256(bytes))
+	if len(of.Hashes) != 1 || of.Hashes[0].Content != sum || of.Version != "v1.2.3" {
 		t.Errorf("the SBOM is of %+v", of)
 	}
 	have := map[string]bool{}

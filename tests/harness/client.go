@@ -17,6 +17,9 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
+// At is a server that the harness did not start, as a test that has its address sees it.
+func At(t testing.TB, url string) *Server { return &Server{URL: url, t: t, client: Client} }
+
 // Do sends a request with these headers, given as Name: value, and returns the answer with its body.
 func (s *Server) Do(method, path, body string, headers ...string) (*http.Response, string) {
 	s.t.Helper()

@@ -296,6 +296,3 @@ func (s *Server) Try(posts ...Post) (ids []string, err error) {
 	}
 	return ids, nil
 }
-
-// At is a server that the harness did not start, as a test that has its address sees it.
-func At(t testing.TB, url string) *Server { return &Server{URL: url, t: t, client: Client} }
