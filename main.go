@@ -165,10 +165,16 @@ func (n *node) handler(s *config.Config) (http.Handler, error) {
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
 }
 
-// close ends all streams, within -drain.
+// close ends all streams, and what served them.
 func (n *node) close() {
+	n.endStreams()
 	ctx, cancel := context.WithTimeout(context.Background(), n.settings.Drain)
 	defer cancel()
+	n.engine.Close(ctx)
+}
+
+// endStreams ends all streams within -drain, and from then on each new one at once.
+func (n *node) endStreams() {
 	var ending sync.WaitGroup
 	for _, b := range []*Broker{n.broker, n.ownBroker} {
 		if b != nil {
@@ -176,12 +182,11 @@ func (n *node) close() {
 		}
 	}
 	ending.Wait()
-	n.engine.Close(ctx)
 }
 
 // serve serves the listener until the node is to stop. Then /readyz fails, and after -shutdown-delay the streams end,
-// over -drain; everything else is served until the last has ended. Then it accepts nothing more and finishes the
-// requests in flight. A hangup has it read the settings again.
+// over -drain; everything else is served until the last has ended. Then it accepts nothing more and finishes, within
+// another -drain, the requests in flight. A hangup has it read the settings again.
 func (n *node) serve(hangups <-chan os.Signal, listener net.Listener) error {
 	served := make(chan error, 1)
 	go func() { served <- n.server.ServeOn(listener) }()
@@ -206,11 +211,11 @@ func (n *node) serve(hangups <-chan os.Signal, listener net.Listener) error {
 		case <-n.ctx.Done():
 		}
 	}
-	return n.stop(served)
+	return n.stop(served, listener)
 }
 
 // stop is the end of serve, in order.
-func (n *node) stop(served <-chan error) error {
+func (n *node) stop(served <-chan error, listener net.Listener) error {
 	delay, drain := n.settings.ShutdownDelay, n.settings.Drain
 	golog.Infof("Stopping: %d streams end within %v", n.engine.Streams(), delay+drain)
 	service.Stopping()
@@ -219,14 +224,10 @@ func (n *node) stop(served <-chan error) error {
 		return err
 	case <-time.After(delay):
 	}
-	n.close()
-	within, cut := context.WithTimeout(context.Background(), finish)
-	defer cut()
-	return errors.Join(n.server.Shutdown(within), n.health())
+	n.endStreams()
+	listener.Close()
+	return errors.Join(n.server.Finish(drain), n.health())
 }
-
-// finish is how long requests in flight may take at the end.
-const finish = 2 * time.Second
 
 // health returns what only a restart can mend, if anything. It waits for the broker, which answers at once.
 func (n *node) health() error {

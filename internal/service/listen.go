@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,7 +26,7 @@ func Listen(addr string, tcp func(addr string) (net.Listener, error)) (net.Liste
 		return nil, fmt.Errorf("the sockets that systemd passes: %w", err)
 	case len(passed) > 1:
 		return nil, fmt.Errorf("systemd passes %d sockets; this server listens on one", len(passed))
-	case len(passed) == 1 && passed[0] == nil:
+	case len(passed) == 1 && (passed[0] == nil || !slices.Contains([]string{"tcp", "unix"}, passed[0].Addr().Network())):
 		return nil, fmt.Errorf("systemd passes a socket of another kind; this server wants ListenStream=")
 	case len(passed) == 1:
 		return passed[0], nil

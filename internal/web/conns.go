@@ -24,13 +24,13 @@ type conns struct {
 	mu      sync.Mutex
 	open    map[net.Conn]*list.Element // less those taken over; its place in waiting, or nil
 	waiting list.List                  // of waits, the oldest first
-	closing bool
 }
 
 // wait is a connection without a request.
 type wait struct {
 	conn  net.Conn
 	since time.Time
+	first bool // it has had none yet
 }
 
 // patience is how long a connection may at least wait for its request, also while others want its descriptor.
@@ -50,10 +50,7 @@ func (c *conns) state(conn net.Conn, state http.ConnState) {
 	c.stopWaiting(conn)
 	switch state {
 	case http.StateNew, http.StateIdle:
-		c.open[conn] = c.waiting.PushBack(wait{conn, time.Now()})
-		if c.closing {
-			c.closeOldest()
-		}
+		c.open[conn] = c.waiting.PushBack(wait{conn, time.Now(), state == http.StateNew})
 	case http.StateActive:
 		c.open[conn] = nil
 	case http.StateHijacked, http.StateClosed:
@@ -76,26 +73,11 @@ func (c *conns) forget(conn net.Conn) {
 	}
 }
 
-// closeOldest closes the connection that has waited longest.
-func (c *conns) closeOldest() {
-	oldest := c.waiting.Front().Value.(wait).conn
-	c.stopWaiting(oldest)
-	c.forget(oldest)
-	socket(oldest).Close()
-}
-
-// awaitRequests waits until no connection waits for a request, or the time is up.
-func (c *conns) awaitRequests(atMost time.Duration) {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(atMost); time.Now().Before(end); <-tick.C {
-		c.mu.Lock()
-		none := c.waiting.Len() == 0
-		c.mu.Unlock()
-		if none {
-			return
-		}
-	}
+// close closes a connection that waits.
+func (c *conns) close(conn net.Conn) {
+	c.stopWaiting(conn)
+	c.forget(conn)
+	socket(conn).Close()
 }
 
 // makeRoom makes room for one more connection, if it can. It returns 0, or how long to wait before it is called again.
@@ -112,50 +94,56 @@ func (c *conns) makeRoom() time.Duration {
 	if left := patience - time.Since(oldest.since); left > 0 {
 		return left
 	}
-	c.closeOldest()
+	c.close(oldest.conn)
 	return 0
 }
 
-// shutDown closes all connections that wait for a request, and from now on each new one.
-func (c *conns) shutDown() {
+// empty waits until no connection is open, or patience is over. A connection that was accepted last has patience for its
+// first request too; one that waits for another request is closed.
+func (c *conns) empty(patience time.Duration) {
+	over := time.After(patience)
+	tick := time.NewTicker(time.Second / 50)
+	defer tick.Stop()
+	for c.closeWaiting(patience) > 0 {
+		select {
+		case <-tick.C:
+		case <-over:
+			return
+		}
+	}
+}
+
+// closeWaiting closes the connections that wait for a request, less those that have not had patience for their first
+// one. It returns how many are open.
+func (c *conns) closeWaiting(patience time.Duration) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.closing = true
-	for c.waiting.Len() > 0 {
-		c.closeOldest()
+	for conn, place := range c.open {
+		if place == nil {
+			continue
+		}
+		if w := place.Value.(wait); !w.first || time.Since(w.since) >= patience {
+			c.close(conn)
+		}
 	}
+	return len(c.open)
 }
 
 // listener accepts connections while there is room for them.
 type listener struct {
 	net.Listener
-	conns  *conns
-	closed chan struct{}
-	close  func() // closes closed
-}
-
-func (c *conns) on(inner net.Listener) *listener {
-	closed := make(chan struct{})
-	return &listener{inner, c, closed, sync.OnceFunc(func() { close(closed) })}
+	conns *conns
 }
 
 // Accept implements net.Listener.
-func (l *listener) Accept() (net.Conn, error) {
+func (l listener) Accept() (net.Conn, error) {
 	for wait := l.conns.makeRoom(); wait > 0; wait = l.conns.makeRoom() {
 		select {
 		case <-l.conns.room:
 		case <-time.After(wait):
-		case <-l.closed:
-			return nil, net.ErrClosed
 		}
 	}
 	return l.Listener.Accept()
-}
-
-// Close implements net.Listener.
-func (l *listener) Close() error {
-	l.close()
-	return l.Listener.Close()
 }
 
 // sweep closes, until served is closed, the connections of clients that have vanished.

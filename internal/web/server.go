@@ -18,15 +18,13 @@ import (
 	"iris-broadcast/internal/loglimit"
 )
 
-// Server is an http.Server that bounds everything a client could leave open, and whose Shutdown does not wait for
-// connections without a request: browsers keep some of those ready.
+// Server is an http.Server that bounds everything a client could leave open, that leaves descriptors free for whoever
+// comes next, and that drops no request when it ends.
 type Server struct {
 	http.Server
 	handler     atomic.Pointer[http.Handler]
 	certificate certificate
 	conns       *conns
-	listening   chan net.Listener // what ServeOn accepts from
-	accepted    chan struct{}     // closed when it accepts nothing more
 }
 
 // sendBuffer is about how many bytes the system buffers for one connection. By default Linux grows the buffer to
@@ -45,7 +43,7 @@ type Limits struct {
 // that has vanished, within four heartbeats: one until something is sent, two without an acknowledgment, and one until
 // that is looked at.
 func NewServer(handler http.Handler, certFile, keyFile string, limits Limits) (*Server, error) {
-	s := &Server{conns: newConns(limits), listening: make(chan net.Listener, 1), accepted: make(chan struct{})}
+	s := &Server{conns: newConns(limits)}
 	s.SetHandler(handler)
 	s.Server = http.Server{
 		Handler:           http.HandlerFunc(s.serve),
@@ -82,9 +80,9 @@ func Listen(addr string) (net.Listener, error) {
 	return config.Listen(context.Background(), "tcp", addr)
 }
 
-// ServeOn accepts connections from listener until Shutdown, then returns nil.
-func (s *Server) ServeOn(listener net.Listener) error {
-	if socket, ok := listener.(syscall.Conn); ok {
+// ServeOn accepts connections until its listener is closed, then returns nil.
+func (s *Server) ServeOn(on net.Listener) error {
+	if socket, ok := on.(syscall.Conn); ok {
 		if raw, err := socket.SyscallConn(); err == nil {
 			setSendBuffer(raw, sendBuffer)
 		}
@@ -93,35 +91,21 @@ func (s *Server) ServeOn(listener net.Listener) error {
 	if s.TLSConfig != nil {
 		serve = func(listener net.Listener) error { return s.ServeTLS(listener, "", "") }
 	}
-	bounded := s.conns.on(listener)
-	s.listening <- bounded
-	defer close(s.accepted)
-	go s.conns.sweep(s.accepted)
-	if err := serve(bounded); !errors.Is(err, net.ErrClosed) {
-		return err
+	served := make(chan struct{})
+	defer close(served)
+	go s.conns.sweep(served)
+	err := serve(listener{on, s.conns})
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed) {
+		return nil
 	}
-	return nil
+	return err
 }
 
-// freshGrace is how long a connection that was accepted last may take to send its request.
-const freshGrace = 200 * time.Millisecond
-
-// Shutdown stops accepting connections, waits for requests in flight, and closes the remaining connections when ctx
-// ends. Connections that were accepted last may still send a request: http.Server's Shutdown alone drops those.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.SetKeepAlivesEnabled(false)
-	select {
-	case listener := <-s.listening:
-		listener.Close()
-		<-s.accepted
-		s.conns.awaitRequests(freshGrace)
-	case <-ctx.Done():
-	}
-	s.conns.shutDown()
-	if err := s.Server.Shutdown(ctx); err != nil {
-		return s.Close()
-	}
-	return nil
+// Finish waits, once the listener is closed, for the requests of all connections that were accepted: http.Server's
+// Shutdown would drop those that are on their way. What remains after patience is cut off.
+func (s *Server) Finish(patience time.Duration) error {
+	s.conns.empty(patience)
+	return s.Close()
 }
 
 // errorLog logs what http.Server reports about connections, such as failed TLS handshakes. A port scan causes
