@@ -39,7 +39,7 @@ var files embed.FS
 // subcommands are what the program does beside serving.
 var subcommands = []*commands.Command{
 	commands.Backup, commands.Restore, commands.Check, commands.Compact,
-	commands.Export, commands.Import, commands.Topics,
+	commands.Export, commands.Import, commands.Topics, commands.Health,
 }
 
 func main() {

@@ -1,4 +1,4 @@
-// Package commands has the subcommands: backup, restore, check, compact, export, import and topics.
+// Package commands has the subcommands: backup, restore, check, compact, export, import, topics and health.
 //
 // A store that a server has open is read through snapshots: asked through a socket in the store's folder, the server
 // makes one, and the command reads it with its own permissions and at its own pace. Only compact is the server's own
@@ -18,12 +18,13 @@ import (
 
 // Command is a subcommand.
 type Command struct {
-	Name    string
-	args    string // as shown in the usage: "DIR", "[DIR]" or ""
-	summary string // one line, for the program's help
-	help    string // the rest, for its own
-	prepare func(*call, *flag.FlagSet)
-	run     func(context.Context, *call) error
+	Name     string
+	args     string   // as shown in the usage: "DIR", "[DIR]" or ""
+	summary  string   // one line, for the program's help
+	help     string   // the rest, for its own
+	settings []string // the server's that it has; nil for store alone
+	prepare  func(*call, *flag.FlagSet)
+	run      func(context.Context, *call) error
 }
 
 // Streams are a command's standard input, output and error.
@@ -68,8 +69,12 @@ func (c *Command) parse(args []string, streams Streams) (*call, error) {
 	to := &call{Streams: streams}
 	flags := flag.NewFlagSet(c.Name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // Run prints the error
+	settings := c.settings
+	if settings == nil {
+		settings = []string{"store"}
+	}
 	var err error
-	if to.config, err = config.Define(flags, "store"); err != nil {
+	if to.config, err = config.Define(flags, args, settings...); err != nil {
 		return nil, wrong("%w", err)
 	}
 	if c.prepare != nil {
@@ -102,7 +107,8 @@ func (c *Command) parse(args []string, streams Streams) (*call, error) {
 	case len(rest) == 1:
 		to.dir = rest[0]
 	}
-	if to.store = to.config.Dir(); to.store == "" && (to.dir == "" || c.args == "DIR") {
+	to.store = to.config.Dir()
+	if c.settings == nil && to.store == "" && (to.dir == "" || c.args == "DIR") {
 		return nil, fmt.Errorf("-store %s keeps nothing on disk; name a store with -store pebble:DIR",
 			to.config.Store)
 	}
@@ -130,7 +136,7 @@ func (c *Command) line() string { return strings.TrimSpace("iris-broadcast " + c
 
 // Help lists the commands, one line each.
 func Help(w io.Writer, all []*Command) {
-	fmt.Fprint(w, "\nCommands (each takes -store, and -h for help):\n\n")
+	fmt.Fprint(w, "\nCommands (-h after one shows its settings):\n\n")
 	for _, c := range all {
 		fmt.Fprintf(w, "  %-12s %s\n", strings.TrimSpace(c.Name+" "+c.args), c.summary)
 	}

@@ -2,6 +2,7 @@
 package config
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"io"
@@ -68,7 +69,7 @@ func (s *Config) table() []setting {
 		{"demo", "true", "publish to hello, time and ping while anyone is subscribed", boolean(&s.Demo)},
 		{"log-level", "info", "debug, info, warn or error", oneOf(&s.LogLevel, "debug", "info", "warn", "error")},
 		{"log-format", "text", "text or json", oneOf(&s.LogFormat, "text", "json")},
-		{"config", "", "settings file: a line `name = value` for each setting", text(&s.file)},
+		{"config", "", "settings file: a line name = value for each setting", text(&s.file)},
 		{"version", "false", "print the version and exit", boolean(&s.Version)},
 	}
 }
@@ -142,10 +143,10 @@ func fileOf(args []string) string {
 }
 
 // Define adds the named settings to a command's flags, with their values from the environment, the settings file that
-// it names, or the defaults.
-func Define(flags *flag.FlagSet, names ...string) (*Config, error) {
+// it or -config in args names, or the defaults.
+func Define(flags *flag.FlagSet, args []string, names ...string) (*Config, error) {
 	s := &Config{}
-	from, err := sources(os.Getenv(variable("config")), s.table())
+	from, err := sources(fileOf(args), s.table())
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +154,7 @@ func Define(flags *flag.FlagSet, names ...string) (*Config, error) {
 		if !slices.Contains(names, set.name) {
 			continue
 		}
-		set.usage = fmt.Sprintf("%s (%s), or %s", set.usage, set.fallback, variable(set.name))
+		set.usage = fmt.Sprintf("%s (%s), or %s", set.usage, cmp.Or(set.fallback, "not set"), variable(set.name))
 		if err := set.define(flags, from); err != nil {
 			return nil, err
 		}

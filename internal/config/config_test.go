@@ -63,7 +63,7 @@ func TestWrongUsageIsAnErrorOfItsOwn(t *testing.T) {
 	if !usage() {
 		t.Error("a bad environment variable is no UsageError")
 	}
-	if _, err := Define(flag.NewFlagSet("", flag.ContinueOnError), "keep-age"); err == nil {
+	if _, err := Define(flag.NewFlagSet("", flag.ContinueOnError), nil, "keep-age"); err == nil {
 		t.Error("Define takes a bad environment variable")
 	}
 }

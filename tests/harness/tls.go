@@ -38,6 +38,15 @@ func pairFiles() (certFile, keyFile string) {
 	return filepath.Join(scratch(), "cert.pem"), filepath.Join(scratch(), "key.pem")
 }
 
+// Pair is the certificate that TLSTransport trusts, for 127.0.0.1, and its key, as files.
+func Pair(t testing.TB) (certFile, keyFile string) {
+	t.Helper()
+	if _, err := certificate(); err != nil {
+		t.Fatal(err)
+	}
+	return pairFiles()
+}
+
 // ServeTLS is Serve with TLS. The server's requests and streams share one connection by HTTP/2.
 func ServeTLS(t testing.TB, args ...string) *Server {
 	t.Helper()
