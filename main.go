@@ -111,6 +111,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 // node is what one process runs, wired up: two logs, a broker for each, and the HTTP face of both.
 type node struct {
 	ctx       context.Context // ends when the node is to stop
+	end       func()          // ends ctx
 	settings  *config.Config
 	metrics   *metrics.Metrics
 	traffic   *logs.Traffic
@@ -129,10 +130,11 @@ func newNode(ctx context.Context, s *config.Config, store stores.Store, maxConns
 	m := metrics.New()
 	limits := delivery.Limits{
 		MaxStreams: s.MaxStreams, MaxPending: s.MaxPending, Stall: s.Stall, Heartbeat: s.Heartbeat}
-	n = &node{ctx: ctx, settings: s, metrics: m, traffic: logs.NewTraffic(),
+	n = &node{settings: s, metrics: m, traffic: logs.NewTraffic(),
 		store: store, log: metrics.Measured{Log: store, Metrics: m},
 		ownLog: memory.New(stream.Retention{Events: statusKept, Age: time.Hour, Bytes: 1 << 20, Topics: 1}),
 		engine: delivery.NewEngine(limits, m)}
+	n.ctx, n.end = context.WithCancel(ctx)
 	defer func() {
 		if err != nil {
 			n.close()
@@ -174,6 +176,7 @@ func (n *node) handler(s *config.Config) (http.Handler, error) {
 
 // close ends all streams, and what served them.
 func (n *node) close() {
+	n.end()
 	n.endStreams()
 	ctx, cancel := context.WithTimeout(context.Background(), n.settings.Drain)
 	defer cancel()
@@ -208,7 +211,7 @@ func (n *node) serve(hangups <-chan os.Signal, listener net.Listener) error {
 		}
 	}
 	tickers.Go(func() { n.status().Run(ticking, n.ownLog, func(stream.Topic) bool { return true }) })
-	tickers.Go(func() { service.Watch(ticking, n.health) })
+	tickers.Go(func() { service.Watch(ticking, n.health, n.end) })
 	service.Ready()
 	for n.ctx.Err() == nil {
 		select {

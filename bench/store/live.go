@@ -5,8 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
-	"strconv"
+	"slices"
 	"time"
 
 	"iris-broadcast/bench/internal/loadgen"
@@ -27,9 +26,6 @@ func live(ctx context.Context, t *trial) error {
 	s, err := t.fresh(ctx, roomy...)
 	if err != nil {
 		return err
-	}
-	if v, _ := strconv.Atoi(os.Getenv("HC_PROCS")); v > 0 {
-		runtime.GOMAXPROCS(v)
 	}
 	apart, missed := s.topic("apart"), s.topic("missed")
 	if err := t.liveRound(ctx, s, "apart", apart, missed); err != nil {
@@ -118,6 +114,9 @@ func (t *trial) heard(ctx context.Context, pool *loadgen.Pool, p *loadgen.Publis
 	return float64(got.Delay.ValueAtQuantile(99)) / float64(time.Millisecond)
 }
 
+// returnTime is how long clients that were cut off together take to come back: a server's -retry of 2 s becomes 1 to 3 s.
+const returnTime = 2 * time.Second
+
 // comeBack connects the clients that missed what was published since, and waits until the last has caught up.
 func (t *trial) comeBack(ctx context.Context, s *server, name, since string, missed *loadgen.Publishing) (
 	*loadgen.Pool, error) {
@@ -126,7 +125,11 @@ func (t *trial) comeBack(ctx context.Context, s *server, name, since string, mis
 		return nil, err
 	}
 	began, cpu, own := time.Now(), procfs.CPU([]int{s.pid}), procfs.CPU([]int{os.Getpid()})
-	err = pool.Connect(ctx, pool.Clients(), nil)
+	for some := range slices.Chunk(pool.Clients(), returning/40) {
+		if err = errors.Join(err, pool.Connect(ctx, some, nil), pause(ctx, returnTime/40)); err != nil {
+			break
+		}
+	}
 	if err == nil {
 		_, err = pool.CatchUp(ctx, missed.Ledger, pool.Clients(), true, stormTimeout)
 	}

@@ -21,9 +21,9 @@ func notify(state string) {
 	}
 }
 
-// Watch feeds systemd's watchdog, twice in each WatchdogSec=, for as long as health returns nil, until ctx ends. While
-// health does not return, the watchdog starves as well.
-func Watch(ctx context.Context, health func() error) {
+// Watch feeds systemd's watchdog, twice in each WatchdogSec=, until ctx ends or health returns an error: then it calls
+// stop, so that systemd starts the process anew. While health does not return, the watchdog starves.
+func Watch(ctx context.Context, health func() error, stop func()) {
 	period, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || period == 0 {
 		return
@@ -37,7 +37,8 @@ func Watch(ctx context.Context, health func() error) {
 		case <-tick.C:
 		}
 		if err := health(); err != nil {
-			golog.Errorf("systemd's watchdog is not fed any more: %v", err)
+			golog.Errorf("Stopping, for systemd to start the server again: %v", err)
+			stop()
 			return
 		}
 		notify(daemon.SdNotifyWatchdog)
