@@ -114,7 +114,7 @@ func (t *trial) heard(ctx context.Context, pool *loadgen.Pool, p *loadgen.Publis
 	return float64(got.Delay.ValueAtQuantile(99)) / float64(time.Millisecond)
 }
 
-// returnTime is how long clients that were cut off together take to come back: a server's -retry of 2 s becomes 1 to 3 s.
+// returnTime is how long clients that were cut off together take to come back: the server's retry is from 1 to 3 s.
 const returnTime = 2 * time.Second
 
 // comeBack connects the clients that missed what was published since, and waits until the last has caught up.
