@@ -68,6 +68,8 @@ func exitCode(err error) int {
 
 // run serves until ctx ends, then ends the streams and finishes the requests in flight.
 func run(ctx context.Context, args []string, stdout io.Writer) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
 	s, err := config.Parse(args, stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		commands.Help(stdout, subcommands)
@@ -79,8 +81,6 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		fmt.Fprintln(stdout, "iris-broadcast", service.Version())
 		return nil
 	}
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
 	logs.SetUp(s.LogLevel, s.LogFormat)
 	logs.First(service.Version(), s.Changed())
 	files := config.ShareFiles(stores.MaxFiles)
