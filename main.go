@@ -68,6 +68,8 @@ func exitCode(err error) int {
 
 // run serves until ctx ends, then ends the streams and finishes the requests in flight.
 func run(ctx context.Context, args []string, stdout io.Writer) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // first: without it a SIGHUP ends the process
 	s, err := config.Parse(args, stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		commands.Help(stdout, subcommands)
@@ -79,8 +81,6 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		fmt.Fprintln(stdout, "iris-broadcast", service.Version())
 		return nil
 	}
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
 	logs.SetUp(s.LogLevel, s.LogFormat)
 	logs.First(service.Version(), s.Changed())
 	files := config.ShareFiles(stores.MaxFiles)
@@ -163,14 +163,15 @@ func newNode(ctx context.Context, s *config.Config, store stores.Store, maxConns
 	return n, err
 }
 
-// handler is the HTTP face, as the settings have it.
+// handler is the HTTP face. Of the settings only who may read and write comes from s, which may be newer than the
+// node's own.
 func (n *node) handler(s *config.Config) (http.Handler, error) {
 	return web.New(web.Site{
 		Events: web.Source{Log: n.log, Stream: n.broker.ServeHTTP},
 		Own:    web.Source{Log: n.ownLog, Stream: n.ownBroker.ServeHTTP},
 		Board:  n.store, Damage: n.store.Damage, Metrics: n.metrics.Handler(), Traffic: n.traffic,
 		Lists: n.metrics.Lists, Streams: n.engine.Streams, Closing: func() bool { return n.ctx.Err() != nil },
-		Views: sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
+		Views: sub("views"), Public: sub("public"), MaxData: int64(n.settings.MaxData),
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
 }
 
@@ -178,9 +179,7 @@ func (n *node) handler(s *config.Config) (http.Handler, error) {
 func (n *node) close() {
 	n.end()
 	n.endStreams()
-	ctx, cancel := context.WithTimeout(context.Background(), n.settings.Drain)
-	defer cancel()
-	n.engine.Close(ctx)
+	n.engine.Close(n.ctx) // which has ended: whatever still catches up is cut
 	n.traffic.Flush()
 }
 
@@ -236,8 +235,12 @@ func (n *node) stop(served <-chan error, listener net.Listener) error {
 	case <-time.After(delay):
 	}
 	n.endStreams()
+	over, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
 	listener.Close()
-	return errors.Join(n.server.Finish(drain), n.health())
+	n.server.Finish(drain)
+	n.engine.Close(over)
+	return n.health()
 }
 
 // health returns what only a restart can mend, if anything. It waits for the broker, which answers at once.

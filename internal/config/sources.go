@@ -56,6 +56,9 @@ func fromEnvironment(table []setting) (source, error) {
 	return s, nil
 }
 
+// byteOrderMark is what some editors on Windows begin a file with.
+const byteOrderMark = "\ufeff"
+
 // fromFile reads a settings file: a line `name = value` for each setting; empty lines and those that begin with # are
 // ignored.
 func fromFile(path string, table []setting) (source, error) {
@@ -69,7 +72,7 @@ func fromFile(path string, table []setting) (source, error) {
 	defer file.Close()
 	scanner := bufio.NewScanner(file)
 	for n := 1; scanner.Scan(); n++ {
-		line := strings.TrimSpace(scanner.Text())
+		line := strings.TrimSpace(strings.TrimPrefix(scanner.Text(), byteOrderMark))
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
@@ -78,7 +81,9 @@ func fromFile(path string, table []setting) (source, error) {
 		switch {
 		case !found:
 			return s, fmt.Errorf("%s:%d: %q must be name = value", path, n, line)
-		case !known(table, name) || name == "config" || name == "version":
+		case name == "config" || name == "version":
+			return s, fmt.Errorf("%s:%d: %s cannot be set in this file", path, n, name)
+		case !known(table, name):
 			return s, fmt.Errorf("%s:%d: %s is not a setting; did you mean %s?", path, n, name, nearest(table, name))
 		case lines[name] > 0:
 			return s, fmt.Errorf("%s:%d: %s is set already, in line %d", path, n, name, lines[name])

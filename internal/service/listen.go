@@ -59,6 +59,8 @@ func listenUnix(path string) (net.Listener, error) {
 		conn, err := net.Dial("unix", path)
 		if err == nil {
 			conn.Close()
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) { // that of a busy process, or of another user's, is not refused
 			return nil, fmt.Errorf("%s is in use by another process", path)
 		}
 		os.Remove(path)
@@ -91,7 +93,7 @@ func host(at net.Addr, addr string) string {
 		return "localhost"
 	}
 	name, _, _ := net.SplitHostPort(addr)
-	if asked := net.ParseIP(name); name == "" || asked.IsUnspecified() {
+	if asked := net.ParseIP(name); name == "" || asked.IsUnspecified() || strings.HasPrefix(addr, unixPrefix) {
 		name = "localhost"
 	}
 	if name == "localhost" && !tcp.IP.IsLoopback() && !tcp.IP.IsUnspecified() {
