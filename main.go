@@ -124,8 +124,8 @@ type node struct {
 	server    *web.Server
 }
 
-// newNode returns a node that is ready to serve; close it. After an error it is closed already. It calls itself unready
-// once ctx has ended.
+// newNode returns a node that is ready to serve; close it. After an error it is closed already. /readyz fails once
+// ctx has ended.
 func newNode(ctx context.Context, s *config.Config, store stores.Store, maxConns int) (n *node, err error) {
 	m := metrics.New()
 	limits := delivery.Limits{
@@ -243,7 +243,8 @@ func (n *node) stop(served <-chan error, listener net.Listener) error {
 	return n.health()
 }
 
-// health returns what only a restart can mend, if anything. It waits for the broker, which answers at once.
+// health returns the failure that only a restart can fix, if there is one. It blocks while the broker hangs, so that
+// the watchdog notices.
 func (n *node) health() error {
 	n.broker.HasSubscribers(stream.Server)
 	if err := n.log.Ready(context.Background()); stream.AsError(err).Code == stream.Broken {
@@ -263,13 +264,13 @@ func (n *node) reload() {
 		handler, err = n.handler(next)
 	}
 	if err != nil {
-		golog.Errorf("The settings stay as they are: %v", err)
+		golog.Errorf("Settings not reloaded: %v", err)
 		return
 	}
 	n.server.SetHandler(handler)
 	n.settings.ShutdownDelay = next.ShutdownDelay
 	logs.SetUp(next.LogLevel, next.LogFormat)
-	golog.Infof("The settings were read again")
+	golog.Infof("Settings reloaded")
 	if later != nil {
 		golog.Warnf("These settings change only with a restart: %s", strings.Join(later, ", "))
 	}

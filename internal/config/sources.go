@@ -12,8 +12,8 @@ import (
 // prefix begins the name of every environment variable that is a setting.
 const prefix = "BROADCAST_"
 
-// others are the names that the prefix may have for reasons of others: many container images set BROADCAST_VERSION, and
-// Kubernetes describes each service of a name like "broadcast" in this form
+// others are variables with our prefix that are not ours: container images set BROADCAST_VERSION, and Kubernetes
+// describes each service with a name like "broadcast" in this form
 // (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
 var others = regexp.MustCompile(`^` + prefix + `(VERSION|(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?))$`)
 

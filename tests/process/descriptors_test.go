@@ -141,7 +141,7 @@ func TestAClientThatIsTurnedAwayGivesItsConnectionBack(t *testing.T) {
 	}
 }
 
-func TestAFailureThatOnlyARestartMendsIsToldToProbesAndToWhoStartedIt(t *testing.T) {
+func TestAFailureThatOnlyARestartFixesFailsHealthzAndTheExitCode(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "store")
 	s := harness.Serve(t, "-demo=false", "-store", "pebble:"+dir)

@@ -98,12 +98,12 @@ func TestANewCertificateEndsNoStream(t *testing.T) {
 	})
 	s.Process.Signal(syscall.SIGHUP)
 	harness.Eventually(t, "it says so again", func() bool {
-		return strings.Contains(s.Stderr(), "The settings stay as they are: -tls-cert and -tls-key: ")
+		return strings.Contains(s.Stderr(), "Settings not reloaded: -tls-cert and -tls-key: ")
 	})
 	certify(t, certFile, keyFile, 3)
 	s.Process.Signal(syscall.SIGHUP)
 	harness.Eventually(t, "SIGHUP brings the third", func() bool {
-		return number(t, s) == 3 && strings.Contains(s.Stderr(), "The settings were read again")
+		return number(t, s) == 3 && strings.Contains(s.Stderr(), "Settings reloaded")
 	})
 
 	s.API(http.MethodPost, "/events/news", "after")
@@ -137,7 +137,7 @@ func TestSIGHUPReadsTheSettingsAgain(t *testing.T) {
 		harness.Eventually(t, said, func() bool { return strings.Contains(s.Stderr(), said) })
 	}
 	hangup("demo = false\ncors-orgins = https://app.example.com\n",
-		"The settings stay as they are: "+file+":2: cors-orgins is not a setting; did you mean cors-origins?")
+		"Settings not reloaded: "+file+":2: cors-orgins is not a setting; did you mean cors-origins?")
 	hangup("demo = true\nlog-level = info\nmax-data = 1B\nretry = 3s\ncors-origins = https://app.example.com\n",
 		"These settings change only with a restart: max-data, retry, demo")
 	if status := try(); status != http.StatusCreated { // "hello", which is more than 1B
