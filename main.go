@@ -227,7 +227,7 @@ func (n *node) serve(hangups <-chan os.Signal, listener net.Listener) error {
 // stop is the end of serve, in order.
 func (n *node) stop(served <-chan error, listener net.Listener) error {
 	delay, drain := n.settings.ShutdownDelay, n.settings.Drain
-	golog.Infof("Stopping: %d streams end within %v", n.engine.Streams(), delay+drain)
+	golog.Infof("Stopping: open streams (%d) end within %v", n.engine.Streams(), delay+drain)
 	service.Stopping()
 	select {
 	case err := <-served:

@@ -21,6 +21,11 @@ func variable(name string) string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
+// plain is the setting's name in a variable's, without the prefix.
+func plain(name string) string {
+	return strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+}
+
 // source is where values come from, beside flags: the settings file or the environment.
 type source struct {
 	values map[string]string // by setting
@@ -47,7 +52,7 @@ func fromEnvironment(table []setting) (source, error) {
 		if !ours || others.MatchString(name) {
 			continue
 		}
-		setting := strings.ToLower(strings.ReplaceAll(rest, "_", "-"))
+		setting := plain(rest)
 		if !known(table, setting) || name != variable(setting) {
 			return s, fmt.Errorf("%s is not a setting; did you mean %s?", name, variable(nearest(table, setting)))
 		}
@@ -82,9 +87,10 @@ func fromFile(path string, table []setting) (source, error) {
 		case !found:
 			return s, fmt.Errorf("%s:%d: %q must be name = value", path, n, line)
 		case name == "config" || name == "version":
-			return s, fmt.Errorf("%s:%d: %s cannot be set in this file", path, n, name)
+			return s, fmt.Errorf("%s:%d: %s is not a setting of this file", path, n, name)
 		case !known(table, name):
-			return s, fmt.Errorf("%s:%d: %s is not a setting; did you mean %s?", path, n, name, nearest(table, name))
+			like := nearest(table, plain(strings.TrimPrefix(name, prefix)))
+			return s, fmt.Errorf("%s:%d: %s is not a setting; did you mean %s?", path, n, name, like)
 		case lines[name] > 0:
 			return s, fmt.Errorf("%s:%d: %s is set already, in line %d", path, n, name, lines[name])
 		}

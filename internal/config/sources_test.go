@@ -54,7 +54,8 @@ func TestWhatIsNoSettingIsRefusedWithTheNearestName(t *testing.T) {
 		"demo":                       `:1: "demo" must be name = value`,
 		"demo = maybe":               ":1: demo=\"maybe\": must be true or false",
 		"demo = true\ndemo = false":  ":2: demo is set already, in line 1",
-		"config = other":             ":1: config cannot be set in this file",
+		"BROADCAST_MAX_DATA = 1MiB":  ":1: BROADCAST_MAX_DATA is not a setting; did you mean max-data?",
+		"config = other":             ":1: config is not a setting of this file",
 		"max-data=2MiB\nkeep-age=1h": "-max-pending must be at least -max-data",
 	} {
 		_, err := Parse([]string{"-config", settingsFile(t, text)}, io.Discard)

@@ -146,7 +146,7 @@ func TestSIGHUPReadsTheSettingsAgain(t *testing.T) {
 	listening.Want("hello")
 	s.Process.Signal(syscall.SIGTERM)
 	s.WantExit(0)
-	if !strings.Contains(s.Stderr(), "Stopping: 1 stream") {
+	if !strings.Contains(s.Stderr(), "Stopping: open streams (1) end") {
 		t.Errorf("the new log-level does not hold: %s", s.Stderr())
 	}
 }
