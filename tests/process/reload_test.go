@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -114,6 +115,27 @@ func TestANewCertificateEndsNoStream(t *testing.T) {
 	reading.Wait()
 	if n := s.Streams(); n != 200 {
 		t.Errorf("%d streams are open", n)
+	}
+}
+
+func TestFlagsWinOverTheEnvironmentAndThatOverTheSettingsFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "settings")
+	write(t, file, "log-format = json\nkeep-events = 1\nkeep-age = 1h\nmax-data = 1B\ndemo = false\n")
+	fromEnvironment := []string{"BROADCAST_CONFIG=" + file, "BROADCAST_KEEP_EVENTS=2", "BROADCAST_MAX_DATA=2B"}
+	change := func(command *exec.Cmd) { command.Env = append(command.Env, fromEnvironment...) }
+	s := harness.ServeAs(t, change, "-max-data", "3B")
+	first := entries(t, s.Stderr())[0]
+	for setting, want := range map[string]string{
+		"log-format": "json", "keep-age": "1h", "keep-events": "2", "max-data": "3B", "demo": "false"} {
+		if first[setting] != want {
+			t.Errorf("%s is %v, want %s", setting, first[setting], want)
+		}
+	}
+	for data, want := range map[string]int{"123": http.StatusCreated, "1234": http.StatusRequestEntityTooLarge} {
+		if response, _ := s.Do(http.MethodPost, "/events/news", data); response.StatusCode != want {
+			t.Errorf("%q: %s, want %d", data, response.Status, want)
+		}
 	}
 }
 

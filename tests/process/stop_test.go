@@ -5,8 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -117,26 +115,5 @@ func TestWhileItStopsStreamsOnHTTP2GoOnAndOtherRequestsMove(t *testing.T) {
 	}
 	if n := figure(t, s, "broadcast_connections"); n < 2 {
 		t.Errorf("there are %v connections: requests share that of the stream", n)
-	}
-}
-
-func TestFlagsWinOverTheEnvironmentAndThatOverTheSettingsFile(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "settings")
-	write(t, file, "log-format = json\nkeep-events = 1\nkeep-age = 1h\nmax-data = 1B\ndemo = false\n")
-	fromEnvironment := []string{"BROADCAST_CONFIG=" + file, "BROADCAST_KEEP_EVENTS=2", "BROADCAST_MAX_DATA=2B"}
-	change := func(command *exec.Cmd) { command.Env = append(command.Env, fromEnvironment...) }
-	s := harness.ServeAs(t, change, "-max-data", "3B")
-	first := entries(t, s.Stderr())[0]
-	for setting, want := range map[string]string{
-		"log-format": "json", "keep-age": "1h", "keep-events": "2", "max-data": "3B", "demo": "false"} {
-		if first[setting] != want {
-			t.Errorf("%s is %v, want %s", setting, first[setting], want)
-		}
-	}
-	for data, want := range map[string]int{"123": http.StatusCreated, "1234": http.StatusRequestEntityTooLarge} {
-		if response, _ := s.Do(http.MethodPost, "/events/news", data); response.StatusCode != want {
-			t.Errorf("%q: %s, want %d", data, response.Status, want)
-		}
 	}
 }
