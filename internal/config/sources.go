@@ -12,8 +12,8 @@ import (
 // prefix begins the name of every environment variable that is a setting.
 const prefix = "BROADCAST_"
 
-// others are the names that the prefix may have for reasons of others: many container images set BROADCAST_VERSION, and
-// Kubernetes describes each service of a name like "broadcast" in this form
+// others are variables with our prefix that are not ours: container images set BROADCAST_VERSION, and Kubernetes
+// describes each service with a name like "broadcast" in this form
 // (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
 var others = regexp.MustCompile(`^` + prefix + `(VERSION|(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?))$`)
 
@@ -61,6 +61,9 @@ func fromEnvironment(table []setting) (source, error) {
 	return s, nil
 }
 
+// byteOrderMark is what some editors on Windows begin a file with.
+const byteOrderMark = "\ufeff"
+
 // fromFile reads a settings file: a line `name = value` for each setting; empty lines and those that begin with # are
 // ignored.
 func fromFile(path string, table []setting) (source, error) {
@@ -74,7 +77,7 @@ func fromFile(path string, table []setting) (source, error) {
 	defer file.Close()
 	scanner := bufio.NewScanner(file)
 	for n := 1; scanner.Scan(); n++ {
-		line := strings.TrimSpace(scanner.Text())
+		line := strings.TrimSpace(strings.TrimPrefix(scanner.Text(), byteOrderMark))
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}

@@ -36,6 +36,17 @@ func TestAFlagWinsOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
 	}
 }
 
+func TestASettingsFileMayComeFromWindows(t *testing.T) {
+	path := settingsFile(t, "\ufeff# what we keep\r\nkeep-age = 1h\r\n\r\nlog-format = json\r\n")
+	s, err := Parse([]string{"-config", path}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.KeepAge != time.Hour || s.LogFormat != "json" {
+		t.Errorf("got %+v", s)
+	}
+}
+
 func TestWhatIsNoSettingIsRefusedWithTheNearestName(t *testing.T) {
 	for text, want := range map[string]string{
 		"keep-evnets = 3":            ":1: keep-evnets is not a setting; did you mean keep-events?",
