@@ -104,7 +104,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	service.Greet(stdout, listener.Addr(), s.Addr, s.TLSCert != "")
+	service.Greet(logs.Plain(stdout), listener.Addr(), s.Addr, s.TLSCert != "")
 	return node.serve(hangups, listener)
 }
 

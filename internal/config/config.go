@@ -110,7 +110,7 @@ func parse(args []string, stdout io.Writer) (*Config, error) {
 		s.usage(stdout)
 		return nil, err
 	case err != nil:
-		return nil, fmt.Errorf("%w; -h shows all settings", err)
+		return nil, s.hint(err)
 	case flags.NArg() > 0:
 		return nil, fmt.Errorf("unexpected argument %q; -h shows all settings and commands", flags.Arg(0))
 	}
@@ -121,6 +121,14 @@ func parse(args []string, stdout io.Writer) (*Config, error) {
 		}
 	}
 	return s, s.check()
+}
+
+// hint adds to an error of the command line what may have been meant.
+func (s *Config) hint(err error) error {
+	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
+		return fmt.Errorf("-%s is not a setting; did you mean -%s? -h shows all", name, nearest(s.table(), name))
+	}
+	return fmt.Errorf("%w; -h shows all settings", err)
 }
 
 // fileOf finds the settings file in arguments that are not parsed yet, or in the environment.

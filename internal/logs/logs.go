@@ -4,10 +4,12 @@ package logs
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/kataras/golog"
 )
@@ -81,6 +83,21 @@ func write(entry *golog.Log) (handled bool) {
 	}
 	entry.Logger.Printer.Write(append(encode(nil, entry), '\n'))
 	return true
+}
+
+// Plain returns a writer for lines that belong to no log, such as those on standard output. A write is one line. In the
+// format json each becomes an object like an entry's.
+func Plain(to io.Writer) io.Writer { return plain{to} }
+
+type plain struct{ to io.Writer }
+
+func (p plain) Write(line []byte) (int, error) {
+	if now := current.Load(); now == nil || !now.json {
+		return p.to.Write(line)
+	}
+	message := string(bytes.TrimSpace(line))
+	_, err := p.to.Write(append(appendJSON(nil, &golog.Log{Time: time.Now(), Message: message}), '\n'))
+	return len(line), err
 }
 
 // standard is where Go's package log writes.

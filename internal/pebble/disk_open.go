@@ -38,9 +38,14 @@ func (d *disk) open(o *lsm.Options) (*lsm.DB, error) {
 	}
 }
 
-// openDatabase is lsm.Open, guarded.
+// openDatabase is lsm.Open, guarded. Nobody but the owner can read a folder that it makes.
 func openDatabase(dir string, o *lsm.Options) (db *lsm.DB, err error) {
 	err = guarded(func() (err error) {
+		if _, err := o.FS.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			if err := o.FS.MkdirAll(dir, 0o700); err != nil {
+				return err
+			}
+		}
 		db, err = lsm.Open(dir, o)
 		return err
 	})

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"iris-broadcast/internal/stream/logtest"
 )
 
 // inChild runs the calling test in a process of its own, and reports whether this is that process.
@@ -122,4 +124,16 @@ func smallFileSystem(t *testing.T, mib int64) (folder string) {
 		}
 	})
 	return folder
+}
+
+func TestNobodyElseCanReadAFolderThatTheStoreMakes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	s, err := Open(dir, logtest.Generous, MaxFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("its mode is %v, %v", info.Mode(), err)
+	}
 }

@@ -185,3 +185,18 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 		}
 	}
 }
+
+// Command is the program with these arguments, to be started. Where they say nothing else it keeps its events in
+// memory.
+func Command(t testing.TB, args ...string) *exec.Cmd {
+	t.Helper()
+	command := exec.Command(Program(t), args...)
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "BROADCAST_") {
+			command.Env = append(command.Env, variable)
+		}
+	}
+	// Else the race detector sleeps a second before the process ends.
+	command.Env = append(command.Env, "BROADCAST_STORE=memory", "GORACE=atexit_sleep_ms=0")
+	return command
+}

@@ -126,7 +126,9 @@ func start(t testing.TB, change func(*exec.Cmd), args ...string) (*Server, error
 	s.Process = command.Process
 	printed := bufio.NewScanner(stdout)
 	for len(s.Lines) < 2 && printed.Scan() {
-		s.Lines = append(s.Lines, printed.Text())
+		line := struct{ Message string }{printed.Text()}
+		json.Unmarshal(printed.Bytes(), &line) // with -log-format json; else it is the text
+		s.Lines = append(s.Lines, line.Message)
 	}
 	go func() {
 		io.Copy(io.Discard, stdout)
@@ -146,21 +148,6 @@ func start(t testing.TB, change func(*exec.Cmd), args ...string) (*Server, error
 	}
 	s.URL = strings.TrimPrefix(s.Lines[0], live)
 	return s, nil
-}
-
-// Command is the program with these arguments, to be started. Where they say nothing else it keeps its events in
-// memory.
-func Command(t testing.TB, args ...string) *exec.Cmd {
-	t.Helper()
-	command := exec.Command(Program(t), args...)
-	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "BROADCAST_") {
-			command.Env = append(command.Env, variable)
-		}
-	}
-	// Else the race detector sleeps a second before the process ends.
-	command.Env = append(command.Env, "BROADCAST_STORE=memory", "GORACE=atexit_sleep_ms=0")
-	return command
 }
 
 // end kills the process, if it still runs, and fails the test if the race detector has found anything.

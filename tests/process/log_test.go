@@ -68,6 +68,9 @@ func everythingIsJSON(t *testing.T, serve func(testing.TB, ...string) *harness.S
 	s.Publish("news", "hello")
 	s.Do("POST", "/events/$server", "no")
 	s.Do("GET", "/no%22where%0A", "")
+	if !strings.Contains(s.Lines[1], "curl -d hello ") {
+		t.Errorf("standard output has %q", s.Lines)
+	}
 	left := s.Listen("/events?topic=news&topic=tasks/*", "")
 	stays := s.Listen("/events/stays", "")
 	s.UntilStreams(2)
