@@ -210,7 +210,7 @@ func (m *model) compare(s step, anywhere bool, seen map[stream.Topic]bool, cover
 }
 
 func TestReadersOfSharedPagesMissNothingThatNoGapReports(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(8) {
 		synctest.Test(t, func(t *testing.T) {
 			keep := stream.Retention{Events: 200, Age: 3 * time.Second, Bytes: 80 << 10, Topics: 10}
 			log := &counted{Log: memory.New(keep)}
