@@ -45,7 +45,7 @@ func TestANewVersionTakesOverWithoutARefusedConnectionOrALostEvent(t *testing.T)
 		t.Errorf("%d of %d streams were opened again", resumed, listeners)
 	}
 	next.Stop()
-	if said := old.Stderr() + next.Stderr(); strings.Contains(said, "[ERRO]") {
+	if said := old.Stderr() + next.Stderr(); strings.Contains(said, " ERROR ") {
 		t.Error(said)
 	}
 }
