@@ -105,7 +105,10 @@ func (s *Server) ServeOn(on net.Listener) error {
 // Shutdown would drop those that are on their way. What remains after patience is cut off.
 func (s *Server) Finish(patience time.Duration) error {
 	s.conns.empty(patience)
-	return s.Close()
+	if err := s.Close(); !errors.Is(err, net.ErrClosed) { // the listener is closed, and Serve may not know it yet
+		return err
+	}
+	return nil
 }
 
 // errorLog logs what http.Server reports about connections, such as failed TLS handshakes. A port scan causes
