@@ -68,6 +68,8 @@ func exitCode(err error) int {
 
 // run serves until ctx ends, then ends the streams and finishes the requests in flight.
 func run(ctx context.Context, args []string, stdout io.Writer) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // first: without it a SIGHUP ends the process
 	s, err := config.Parse(args, stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		commands.Help(stdout, subcommands)
@@ -79,8 +81,6 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		fmt.Fprintln(stdout, "iris-broadcast", service.Version())
 		return nil
 	}
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
 	logs.SetUp(s.LogLevel, s.LogFormat)
 	logs.First(service.Version(), s.Changed())
 	files := config.ShareFiles(stores.MaxFiles)
@@ -124,8 +124,8 @@ type node struct {
 	server    *web.Server
 }
 
-// newNode returns a node that is ready to serve; close it. After an error it is closed already. It calls itself unready
-// once ctx has ended.
+// newNode returns a node that is ready to serve; close it. After an error it is closed already. /readyz fails once
+// ctx has ended.
 func newNode(ctx context.Context, s *config.Config, store stores.Store, maxConns int) (n *node, err error) {
 	m := metrics.New()
 	limits := delivery.Limits{
@@ -163,14 +163,15 @@ func newNode(ctx context.Context, s *config.Config, store stores.Store, maxConns
 	return n, err
 }
 
-// handler is the HTTP face, as the settings have it.
+// handler is the HTTP face. Of the settings only who may read and write comes from s, which may be newer than the
+// node's own.
 func (n *node) handler(s *config.Config) (http.Handler, error) {
 	return web.New(web.Site{
 		Events: web.Source{Log: n.log, Stream: n.broker.ServeHTTP},
 		Own:    web.Source{Log: n.ownLog, Stream: n.ownBroker.ServeHTTP},
 		Board:  n.store, Damage: n.store.Damage, Metrics: n.metrics.Handler(), Traffic: n.traffic,
 		Lists: n.metrics.Lists, Streams: n.engine.Streams, Closing: func() bool { return n.ctx.Err() != nil },
-		Views: sub("views"), Public: sub("public"), MaxData: int64(s.MaxData),
+		Views: sub("views"), Public: sub("public"), MaxData: int64(n.settings.MaxData),
 		Access: web.Access{OpenPublish: s.OpenPublish, Origins: s.CORSOrigins}})
 }
 
@@ -178,9 +179,7 @@ func (n *node) handler(s *config.Config) (http.Handler, error) {
 func (n *node) close() {
 	n.end()
 	n.endStreams()
-	ctx, cancel := context.WithTimeout(context.Background(), n.settings.Drain)
-	defer cancel()
-	n.engine.Close(ctx)
+	n.engine.Close(n.ctx) // which has ended: whatever still catches up is cut
 	n.traffic.Flush()
 }
 
@@ -228,7 +227,7 @@ func (n *node) serve(hangups <-chan os.Signal, listener net.Listener) error {
 // stop is the end of serve, in order.
 func (n *node) stop(served <-chan error, listener net.Listener) error {
 	delay, drain := n.settings.ShutdownDelay, n.settings.Drain
-	golog.Infof("Stopping: %d streams end within %v", n.engine.Streams(), delay+drain)
+	golog.Infof("Stopping: open streams (%d) end within %v", n.engine.Streams(), delay+drain)
 	service.Stopping()
 	select {
 	case err := <-served:
@@ -236,11 +235,16 @@ func (n *node) stop(served <-chan error, listener net.Listener) error {
 	case <-time.After(delay):
 	}
 	n.endStreams()
+	over, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
 	listener.Close()
-	return errors.Join(n.server.Finish(drain), n.health())
+	n.server.Finish(drain)
+	n.engine.Close(over)
+	return n.health()
 }
 
-// health returns what only a restart can mend, if anything. It waits for the broker, which answers at once.
+// health returns the failure that only a restart can fix, if there is one. It blocks while the broker hangs, so that
+// the watchdog notices.
 func (n *node) health() error {
 	n.broker.HasSubscribers(stream.Server)
 	if err := n.log.Ready(context.Background()); stream.AsError(err).Code == stream.Broken {
@@ -260,13 +264,13 @@ func (n *node) reload() {
 		handler, err = n.handler(next)
 	}
 	if err != nil {
-		golog.Errorf("The settings stay as they are: %v", err)
+		golog.Errorf("Settings not reloaded: %v", err)
 		return
 	}
 	n.server.SetHandler(handler)
 	n.settings.ShutdownDelay = next.ShutdownDelay
 	logs.SetUp(next.LogLevel, next.LogFormat)
-	golog.Infof("The settings were read again")
+	golog.Infof("Settings reloaded")
 	if later != nil {
 		golog.Warnf("These settings change only with a restart: %s", strings.Join(later, ", "))
 	}

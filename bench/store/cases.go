@@ -39,11 +39,11 @@ var cases = []testCase{
 		{"seconds 1000", "1,000 clients: s"}, {"p50 1000", "p50 ms"}, {"p99 1000", "p99 ms"},
 		{"growth", "1,000 clients / 250"}, {"rate", "1,000 clients: events/s to all"}}, catchUp},
 	{"live", "100 listeners of 100 events/s while 1,000 clients catch up on 10,000 events each", []metric{
-		{"apart quiet", "another topic: live p99, quiet, ms"}, {"apart while", "meanwhile, ms"},
-		{"apart ratio", "meanwhile / quiet"}, {"apart seconds", "s until the last has caught up"},
+		{"apart while", "another topic: live p99 meanwhile, ms"}, {"apart quiet", "and afterwards, ms"},
+		{"apart ratio", "meanwhile / afterwards"}, {"apart seconds", "s until the last has caught up"},
 		{"apart cpu", "server's CPU, %"}, {"apart load", "load's CPU, %"},
-		{"same quiet", "the same topic: live p99, quiet, ms"}, {"same while", "meanwhile, ms"},
-		{"same ratio", "meanwhile / quiet"}, {"same seconds", "s until the last has caught up"},
+		{"same while", "the same topic: live p99 meanwhile, ms"}, {"same quiet", "and afterwards, ms"},
+		{"same ratio", "meanwhile / afterwards"}, {"same seconds", "s until the last has caught up"},
 		{"same cpu", "server's CPU, %"}, {"same load", "load's CPU, %"}}, live},
 	{"lists", "200 clients ask for 1,000 events of 64 KiB and do not read, beside 50 events/s", []metric{
 		{"before", "resident before, MiB"}, {"peak", "most resident, MiB"},

@@ -44,7 +44,8 @@ func (s *server) topic(name string) *loadgen.Publishing {
 		Ledger: loadgen.NewLedger(1, fillWriters)}
 }
 
-// liveRound measures listeners of one topic, in quiet and while clients catch up on the other, which may be the same.
+// liveRound measures listeners of one topic: while clients catch up on the other, which may be the same, and in quiet
+// once these are live as well.
 func (t *trial) liveRound(ctx context.Context, s *server, name string, heard, missed *loadgen.Publishing) error {
 	pool, err := s.pool(listeners, heard.Path(0))
 	if err != nil {
@@ -57,11 +58,6 @@ func (t *trial) liveRound(ctx context.Context, s *server, name string, heard, mi
 	if err := pause(ctx, time.Second); err != nil {
 		return err
 	}
-	const quiet = 8 * time.Second
-	if err := heard.Paced(ctx, liveWriters, liveRate, quiet); err != nil {
-		return err
-	}
-	t.set(name+" quiet", t.heard(ctx, pool, heard))
 	since, err := s.mark(missed.Path(0))
 	if err != nil {
 		return err
@@ -86,8 +82,16 @@ func (t *trial) liveRound(ctx context.Context, s *server, name string, heard, mi
 	}
 	defer back.Close()
 	t.set(name+" while", t.heard(ctx, pool, heard))
+	if err := t.complete(ctx, back, name, missed, missed.Ledger.Published()-before); err != nil {
+		return err
+	}
+	const quiet = 8 * time.Second
+	if err := heard.Paced(ctx, liveWriters, liveRate, quiet); err != nil {
+		return err
+	}
+	t.set(name+" quiet", t.heard(ctx, pool, heard))
 	t.set(name+" ratio", t.values[name+" while"]/t.values[name+" quiet"])
-	return t.complete(ctx, back, name, missed, missed.Ledger.Published()-before)
+	return nil
 }
 
 // pool is clients of a path that join while others publish.

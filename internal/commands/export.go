@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 	"time"
 
 	"iris-broadcast/internal/pebble"
@@ -42,8 +43,12 @@ exits with 1. Of the comment board it has only the events; a backup has the boar
 		})
 		err = errors.Join(err, out.Flush())
 		if err == nil && gap != nil {
-			err = fmt.Errorf("some events after %s are missing: %v; the export begins at %v",
-				c.since, gap.Topics, gap.Oldest)
+			where := "any topic"
+			if len(gap.Topics) > 0 {
+				where = strings.Join(gap.Topics, ", ")
+			}
+			err = fmt.Errorf("some events after %s are missing, on %s; the export begins at %v",
+				c.since, where, gap.Oldest)
 		}
 		return err
 	},

@@ -9,7 +9,7 @@ import (
 // secrets are the settings whose values Changed hides.
 var secrets []string
 
-// hidden stands for what is not for everybody's eyes.
+// hidden replaces secrets.
 const hidden = "***"
 
 // userinfo is the user and the password in a URL (RFC 3986, section 3.2.1).
@@ -31,7 +31,7 @@ func (s *Config) Changed() map[string]string {
 	return changed
 }
 
-// noting returns a setting that notes its value in given.
+// noting returns a setting that also records its value in given.
 func (s *Config) noting(set setting) setting {
 	read := set.read
 	set.read = func(value string) error {
@@ -44,8 +44,8 @@ func (s *Config) noting(set setting) setting {
 // live are the settings that Again changes in a running server.
 var live = []string{"tls-cert", "tls-key", "shutdown-delay", "open-publish", "cors-origins", "log-level", "log-format"}
 
-// Again reads all settings once more. It returns those that hold from now on, and the names of those that were changed
-// but hold only after a restart.
+// Again parses all settings anew. It returns them, and the names of those that differ but take effect only after a
+// restart.
 func (s *Config) Again() (next *Config, later []string, err error) {
 	if next, err = Parse(s.args, io.Discard); err != nil {
 		return nil, nil, err

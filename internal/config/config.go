@@ -112,7 +112,7 @@ func parse(args []string, stdout io.Writer) (*Config, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w; -h shows all settings", err)
 	case flags.NArg() > 0:
-		return nil, fmt.Errorf("unexpected argument %q; -h shows all settings", flags.Arg(0))
+		return nil, fmt.Errorf("unexpected argument %q; -h shows all settings and commands", flags.Arg(0))
 	}
 	if s.KeepBytes == 0 {
 		s.KeepBytes = 4 << 30

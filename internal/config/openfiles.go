@@ -1,5 +1,7 @@
 package config
 
+import "runtime"
+
 // Files shares out the open files that the process may have.
 type Files struct {
 	Store       int // files that the store may have open
@@ -9,7 +11,8 @@ type Files struct {
 
 // ShareFiles shares them out; a store has no use for more than forStore.
 func ShareFiles(forStore int) Files {
-	const others, short = 32, 32
+	const short = 32
+	others := 32 + runtime.GOMAXPROCS(0) // each of the engine's writers, one a CPU, has an epoll
 	all := openFiles()
 	store := min(forStore, all/4)
 	connections := max(all-store-others, 2*short)

@@ -12,13 +12,18 @@ import (
 // prefix begins the name of every environment variable that is a setting.
 const prefix = "BROADCAST_"
 
-// others are the names that the prefix may have for reasons of others: many container images set BROADCAST_VERSION, and
-// Kubernetes describes each service of a name like "broadcast" in this form
+// others are variables with our prefix that are not ours: container images set BROADCAST_VERSION, and Kubernetes
+// describes each service with a name like "broadcast" in this form
 // (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
 var others = regexp.MustCompile(`^` + prefix + `(VERSION|(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?))$`)
 
 func variable(name string) string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// plain is the setting's name in a variable's, without the prefix.
+func plain(name string) string {
+	return strings.ToLower(strings.ReplaceAll(name, "_", "-"))
 }
 
 // source is where values come from, beside flags: the settings file or the environment.
@@ -47,7 +52,7 @@ func fromEnvironment(table []setting) (source, error) {
 		if !ours || others.MatchString(name) {
 			continue
 		}
-		setting := strings.ToLower(strings.ReplaceAll(rest, "_", "-"))
+		setting := plain(rest)
 		if !known(table, setting) || name != variable(setting) {
 			return s, fmt.Errorf("%s is not a setting; did you mean %s?", name, variable(nearest(table, setting)))
 		}
@@ -55,6 +60,9 @@ func fromEnvironment(table []setting) (source, error) {
 	}
 	return s, nil
 }
+
+// byteOrderMark is what some editors on Windows begin a file with.
+const byteOrderMark = "\ufeff"
 
 // fromFile reads a settings file: a line `name = value` for each setting; empty lines and those that begin with # are
 // ignored.
@@ -69,7 +77,7 @@ func fromFile(path string, table []setting) (source, error) {
 	defer file.Close()
 	scanner := bufio.NewScanner(file)
 	for n := 1; scanner.Scan(); n++ {
-		line := strings.TrimSpace(scanner.Text())
+		line := strings.TrimSpace(strings.TrimPrefix(scanner.Text(), byteOrderMark))
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
@@ -78,8 +86,11 @@ func fromFile(path string, table []setting) (source, error) {
 		switch {
 		case !found:
 			return s, fmt.Errorf("%s:%d: %q must be name = value", path, n, line)
-		case !known(table, name) || name == "config" || name == "version":
-			return s, fmt.Errorf("%s:%d: %s is not a setting; did you mean %s?", path, n, name, nearest(table, name))
+		case name == "config" || name == "version":
+			return s, fmt.Errorf("%s:%d: %s is not a setting of this file", path, n, name)
+		case !known(table, name):
+			like := nearest(table, plain(strings.TrimPrefix(name, prefix)))
+			return s, fmt.Errorf("%s:%d: %s is not a setting; did you mean %s?", path, n, name, like)
 		case lines[name] > 0:
 			return s, fmt.Errorf("%s:%d: %s is set already, in line %d", path, n, name, lines[name])
 		}

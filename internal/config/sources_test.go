@@ -36,6 +36,17 @@ func TestAFlagWinsOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
 	}
 }
 
+func TestASettingsFileMayComeFromWindows(t *testing.T) {
+	path := settingsFile(t, "\ufeff# what we keep\r\nkeep-age = 1h\r\n\r\nlog-format = json\r\n")
+	s, err := Parse([]string{"-config", path}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.KeepAge != time.Hour || s.LogFormat != "json" {
+		t.Errorf("got %+v", s)
+	}
+}
+
 func TestWhatIsNoSettingIsRefusedWithTheNearestName(t *testing.T) {
 	for text, want := range map[string]string{
 		"keep-evnets = 3":            ":1: keep-evnets is not a setting; did you mean keep-events?",
@@ -43,7 +54,8 @@ func TestWhatIsNoSettingIsRefusedWithTheNearestName(t *testing.T) {
 		"demo":                       `:1: "demo" must be name = value`,
 		"demo = maybe":               ":1: demo=\"maybe\": must be true or false",
 		"demo = true\ndemo = false":  ":2: demo is set already, in line 1",
-		"config = other":             ":1: config is not a setting",
+		"BROADCAST_MAX_DATA = 1MiB":  ":1: BROADCAST_MAX_DATA is not a setting; did you mean max-data?",
+		"config = other":             ":1: config is not a setting of this file",
 		"max-data=2MiB\nkeep-age=1h": "-max-pending must be at least -max-data",
 	} {
 		_, err := Parse([]string{"-config", settingsFile(t, text)}, io.Discard)

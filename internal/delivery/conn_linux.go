@@ -19,11 +19,11 @@ type conn struct {
 	form   sse.Form
 	writer *writer
 
-	arrival *arrival // the handler's, until Serve
+	arrival *arrival // the handler's; the writer's once the stream has joined, which lets go of it
 	out     *outbox  // to writer, of the goroutine that owns the audiences
 
 	// Owned by the writer once the stream has joined.
-	fd     int // -1 once it is closed
+	fd     int // -1 before it starts, and once it is closed
 	stamp  int32
 	state  connState
 	share  *share // that it is in, or nil
@@ -62,6 +62,12 @@ type linger struct {
 func (w *writer) start(c *conn, frames [][]byte) {
 	w.stamp++
 	c.state, c.stamp, c.spoke = live, w.stamp, w.ticks
+	c.fd = ownDescriptor(c.arrival.net)
+	c.arrival.net.Close() // here, not later: a crowd of streams never has two descriptors each
+	if c.arrival = nil; c.fd < 0 {
+		w.release(c, metrics.Left)
+		return
+	}
 	ticks := uint32(max(w.limits.Heartbeat/w.period, 4))
 	c.quiet = ticks - rand.Uint32N(ticks/4) // spread: a crowd that heard the same event must not be due at once
 	if c.fd >= len(w.conns) {
@@ -153,9 +159,11 @@ func (w *writer) release(c *conn, reason metrics.Reason) {
 		c.reason = reason
 	}
 	c.state = released
-	w.conns[c.fd] = nil
-	unix.Close(c.fd)
-	c.fd = -1
+	if c.fd >= 0 {
+		w.conns[c.fd] = nil
+		unix.Close(c.fd)
+		c.fd = -1
+	}
 	w.held.Add(-1)
 	w.reportLeft(c)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"syscall"
 	"time"
@@ -16,7 +15,7 @@ import (
 	"iris-broadcast/internal/stream"
 )
 
-// arrival is what a connection has until a writer serves it: the socket as Go knows it, for writes that may block.
+// arrival is what a connection has until a writer starts it: the socket as Go knows it, for writes that may block.
 type arrival struct {
 	net     net.Conn
 	waiting []byte // to write before anything else
@@ -34,11 +33,7 @@ func (e *Engine) takeOver(w http.ResponseWriter, r *http.Request, form sse.Form)
 		return nil
 	}
 	head := responseHead(r, w.Header())
-	c := &conn{form: form, writer: e.idlest(), fd: -1, arrival: &arrival{net: taken, waiting: head}}
-	if c.fd, err = ownDescriptor(taken); err != nil {
-		c.arrival.failed = metrics.Left
-	}
-	return c
+	return &conn{form: form, writer: e.idlest(), fd: -1, arrival: &arrival{net: taken, waiting: head}}
 }
 
 // idlest is the writer with the fewest connections; it gets one more.
@@ -71,22 +66,23 @@ func (b *bytesWriter) Write(p []byte) (int, error) {
 }
 
 // ownDescriptor is a second descriptor of the same socket, for a writer: Go's own comes with more memory than a
-// stream needs. The socket is non-blocking already.
-func ownDescriptor(c net.Conn) (int, error) {
+// stream needs. It is -1 if there is none to be had. The socket is non-blocking already.
+func ownDescriptor(c net.Conn) int {
 	socket, ok := c.(syscall.Conn)
 	if !ok {
-		return -1, fmt.Errorf("delivery: a %T is no socket", c)
+		return -1
 	}
 	raw, err := socket.SyscallConn()
 	if err != nil {
-		return -1, err
+		return -1
 	}
 	fd := -1
-	controlled := raw.Control(func(original uintptr) { fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0) })
-	if controlled != nil {
-		return -1, controlled
-	}
-	return fd, os.NewSyscallError("fcntl", err)
+	raw.Control(func(original uintptr) {
+		if own, err := unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0); err == nil {
+			fd = own
+		}
+	})
+	return fd
 }
 
 // Write implements Stream. Small writes wait for the rest, so that everything goes out at once.
@@ -145,8 +141,6 @@ func (c *conn) End(reason metrics.Reason) { c.out.add(message{kind: kindEnd, con
 
 // Serve implements Stream. It returns at once; left is called by a goroutine of its own.
 func (c *conn) Serve(left func(metrics.Reason)) {
-	c.arrival.net.Close()
-	c.arrival = nil
 	if !c.writer.post(message{kind: kindServe, conn: c, left: left}) {
 		left(metrics.Closing)
 	}
@@ -155,17 +149,12 @@ func (c *conn) Serve(left func(metrics.Reason)) {
 // Close implements Stream.
 func (c *conn) Close() {
 	a := c.arrival
-	defer a.net.Close()
 	if a.failed == metrics.Open && c.writer.post(
 		message{kind: kindStart, conn: c, frames: [][]byte{a.waiting}},
 		message{kind: kindEnd, conn: c, reason: metrics.Closing}) {
 		return
 	}
-	if a.failed == metrics.Open {
-		a.writeOut(a.waiting, c.writer.limits.Stall) // the writer has ended
-	}
+	a.writeOut(a.waiting, c.writer.limits.Stall) // if nothing has failed, the writer has ended
+	a.net.Close()
 	c.writer.held.Add(-1)
-	if c.fd >= 0 {
-		unix.Close(c.fd)
-	}
 }

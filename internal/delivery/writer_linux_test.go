@@ -2,11 +2,13 @@ package delivery
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"os"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,11 +26,26 @@ func socketPair(t *testing.T, w *writer) (*conn, *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := os.NewFile(uintptr(fds[1]), "client")
+	client, server := os.NewFile(uintptr(fds[1]), "client"), os.NewFile(uintptr(fds[0]), "server")
 	t.Cleanup(func() { client.Close() })
+	defer server.Close()
+	socket, err := net.FileConn(server)
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.held.Add(1)
-	return &conn{form: sse.Plain, writer: w, fd: fds[0]}, client
+	return &conn{form: sse.Plain, writer: w, fd: -1, arrival: &arrival{net: socket}}, client
 }
+
+// piped is a connection whose handler writes to a pipe, and its writer to the socket.
+type piped struct {
+	net.Conn
+	socket net.Conn
+}
+
+func (p piped) SyscallConn() (syscall.RawConn, error) { return p.socket.(syscall.Conn).SyscallConn() }
+
+func (p piped) Close() error { return errors.Join(p.Conn.Close(), p.socket.Close()) }
 
 // read reads what a client gets until it ends with last.
 func read(t *testing.T, client *os.File, last string) string {
@@ -78,7 +95,7 @@ func TestAClosedWriterAcceptsNothing(t *testing.T) {
 	c, client := socketPair(t, w)
 	arrived, far := net.Pipe()
 	defer far.Close()
-	c.arrival = &arrival{net: arrived, waiting: []byte("head ")}
+	c.arrival = &arrival{net: piped{arrived, c.arrival.net}, waiting: []byte("head ")}
 	go c.Close()
 	first := make([]byte, 1)
 	if _, err := io.ReadFull(far, first); err != nil { // so that it is about to write the rest by itself
@@ -131,7 +148,7 @@ func TestADeliveryAllocatesNothing(t *testing.T) {
 	for range clients {
 		c, client := socketPair(t, e.idlest())
 		client.SetReadDeadline(time.Now().Add(20 * time.Second))
-		c.arrival = &arrival{waiting: []byte("head")}
+		c.arrival.waiting = []byte("head")
 		audiences.Join(audience, c, nil, false, stream.ID{})
 		sockets = append(sockets, client)
 	}

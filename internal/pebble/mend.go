@@ -158,7 +158,10 @@ func (s *Store) note(lost keySpan) {
 	what := "A part of the store"
 	switch lost.from[0] {
 	case eventKey:
-		what = fmt.Sprintf("The log between %v and %v", idIn(lost.from), idIn(lost.to))
+		what = fmt.Sprintf("The log from %v on", idIn(lost.from))
+		if to := idIn(lost.to); to != past {
+			what = fmt.Sprintf("The log between %v and %v", idIn(lost.from), to)
+		}
 	case topicKey, recordKey, stateKey, voidKey:
 		what = "A part of the index"
 	case commentKey, rankKey, likeKey, totalKey:
@@ -171,10 +174,13 @@ func (s *Store) note(lost keySpan) {
 	s.damage.notes = append(s.damage.notes, text)
 }
 
-// idIn is the ID in an event's key, or one above all others if the key is past the events.
+// past is above all IDs of events.
+var past = stream.ID{Ms: 1<<63 - 1}
+
+// idIn is the ID in an event's key, or past if the key is past the events.
 func idIn(key []byte) stream.ID {
 	if len(key) < 1+idSize || key[0] != eventKey {
-		return stream.ID{Ms: 1<<63 - 1}
+		return past
 	}
 	return parseID(key[:1+idSize])
 }

@@ -36,12 +36,12 @@ func Listen(addr string, tcp func(addr string) (net.Listener, error)) (net.Liste
 	return free(addr, tcp)
 }
 
-// isStream reports whether connections can be accepted from a listener; nil is of a socket that Go does not know.
+// isStream reports whether a listener accepts connections; nil stands for a kind of socket that Go does not support.
 func isStream(passed net.Listener) bool {
 	return passed != nil && slices.Contains([]string{"tcp", "unix"}, passed.Addr().Network())
 }
 
-// free calls tcp, and names another port if another process has this one.
+// free calls tcp, and suggests another port if this one is in use.
 func free(addr string, tcp func(addr string) (net.Listener, error)) (net.Listener, error) {
 	listener, err := tcp(addr)
 	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.Errno(10048)) { // 10048: WSAEADDRINUSE
@@ -59,6 +59,8 @@ func listenUnix(path string) (net.Listener, error) {
 		conn, err := net.Dial("unix", path)
 		if err == nil {
 			conn.Close()
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) { // that of a busy process, or of another user's, is not refused
 			return nil, fmt.Errorf("%s is in use by another process", path)
 		}
 		os.Remove(path)
@@ -66,8 +68,7 @@ func listenUnix(path string) (net.Listener, error) {
 	return net.Listen("unix", path)
 }
 
-// Greet prints where the server is, and the command for the first success. at is the listener's address, addr the one
-// that was asked for.
+// Greet prints the server's URL and a command to try. at is the listener's address, addr the value of -addr.
 func Greet(stdout io.Writer, at net.Addr, addr string, secure bool) {
 	curl, url := "curl", host(at, addr)
 	if secure {
@@ -91,7 +92,7 @@ func host(at net.Addr, addr string) string {
 		return "localhost"
 	}
 	name, _, _ := net.SplitHostPort(addr)
-	if asked := net.ParseIP(name); name == "" || asked.IsUnspecified() {
+	if asked := net.ParseIP(name); name == "" || asked.IsUnspecified() || strings.HasPrefix(addr, unixPrefix) {
 		name = "localhost"
 	}
 	if name == "localhost" && !tcp.IP.IsLoopback() && !tcp.IP.IsUnspecified() {

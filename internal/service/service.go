@@ -1,4 +1,4 @@
-// Package service is the process as its operator sees it: where it listens, what it is called, what systemd is told.
+// Package service is the process as its operator sees it: listening sockets, version, notifications to systemd.
 package service
 
 import (
@@ -17,12 +17,12 @@ func Stopping() { notify(daemon.SdNotifyStopping) }
 
 func notify(state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
-		golog.Warnf("Telling systemd %q: %v", state, err)
+		golog.Warnf("Notifying systemd of %q: %v", state, err)
 	}
 }
 
 // Watch feeds systemd's watchdog, twice in each WatchdogSec=, until ctx ends or health returns an error: then it calls
-// stop, so that systemd starts the process anew. While health does not return, the watchdog starves.
+// stop, so that systemd restarts the process. While health does not return, the watchdog starves.
 func Watch(ctx context.Context, health func() error, stop func()) {
 	period, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || period == 0 {
@@ -37,7 +37,7 @@ func Watch(ctx context.Context, health func() error, stop func()) {
 		case <-tick.C:
 		}
 		if err := health(); err != nil {
-			golog.Errorf("Stopping, for systemd to start the server again: %v", err)
+			golog.Errorf("Stopping, so that systemd restarts the server: %v", err)
 			stop()
 			return
 		}

@@ -11,7 +11,7 @@ const (
 	// turnTime limits a turn: whoever still has it then is waiting for something other than a CPU.
 	turnTime = 5 * time.Millisecond
 
-	restTimes = 4                // how many times as long as a stream's turn the CPU rests afterwards
+	restTimes = 3                // how many times as long as a stream's turn the CPU rests afterwards
 	minRest   = time.Millisecond // shorter rests add up
 )
 

@@ -99,7 +99,8 @@ func (s *Site) canWrite(r *http.Request) bool {
 	if s.OpenPublish {
 		return true
 	}
-	if !isLocal(r) {
+	at, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !isLocal(at, r.RemoteAddr) {
 		return false
 	}
 	host := r.Host
@@ -117,12 +118,12 @@ func (s *Site) canWrite(r *http.Request) bool {
 	return true
 }
 
-// isLocal reports whether the peer is a process of this machine: it has a loopback address, or came through a Unix
-// socket.
-func isLocal(r *http.Request) bool {
-	if at, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && at.Network() == "unix" {
+// isLocal reports whether a connection's peer is a process of this machine: it has a loopback address, or came through
+// a Unix socket. at is the server's own end.
+func isLocal(at net.Addr, peer string) bool {
+	if at != nil && at.Network() == "unix" {
 		return true
 	}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && peer.Addr().Unmap().IsLoopback()
+	addr, err := netip.ParseAddrPort(peer)
+	return err == nil && addr.Addr().Unmap().IsLoopback()
 }

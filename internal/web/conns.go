@@ -105,14 +105,16 @@ func (s *Server) Connections() int {
 	return len(s.conns.open) + s.conns.limits.TakenOver()
 }
 
-// empty waits until no connection is open, or patience is over. A connection that was accepted last has patience for
-// its first request too; one that waits for another request is closed.
-func (c *conns) empty(patience time.Duration) {
+// empty waits until no connection is open and, served being closed, none will be; or until patience is over. A
+// connection that was accepted last has patience for its first request too; one that waits for another is closed.
+func (c *conns) empty(served <-chan struct{}, patience time.Duration) {
 	over := time.After(patience)
 	tick := time.NewTicker(time.Second / 50)
 	defer tick.Stop()
-	for c.closeWaiting(patience) > 0 {
+	for accepting := true; c.closeWaiting(patience) > 0 || accepting; {
 		select {
+		case <-served:
+			served, accepting = nil, false
 		case <-tick.C:
 		case <-over:
 			return
@@ -133,7 +135,7 @@ func (c *conns) closeWaiting(patience time.Duration) int {
 			continue
 		}
 		w, patience := place.Value.(wait), patience
-		if isNear(conn.RemoteAddr()) {
+		if isLocal(conn.LocalAddr(), conn.RemoteAddr().String()) {
 			patience = min(patience, nearPatience)
 		}
 		if !w.first || time.Since(w.since) >= patience {
@@ -197,10 +199,4 @@ func vanished(conn net.Conn, limits delivery.Limits) (gone bool) {
 	}
 	raw, err := socket.SyscallConn()
 	return err == nil && raw.Control(func(fd uintptr) { gone = delivery.Vanished(int(fd), limits) }) == nil && gone
-}
-
-// isNear reports whether a peer is on this machine.
-func isNear(peer net.Addr) bool {
-	tcp, ok := peer.(*net.TCPAddr)
-	return !ok || tcp.IP.IsLoopback()
 }

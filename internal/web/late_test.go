@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"iris-broadcast/internal/delivery"
 )
 
 // pipe is a listener for connections in memory.
@@ -31,6 +33,7 @@ func (p pipe) Addr() net.Addr { return local{}.RemoteAddr() }
 // local is a connection whose peer seems to be on this machine.
 type local struct{ net.Conn }
 
+func (local) LocalAddr() net.Addr  { return local{}.RemoteAddr() }
 func (local) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 
 func TestABodyHas10SecondsAndOneMoreForEach64KiB(t *testing.T) {
@@ -57,5 +60,44 @@ func TestABodyHas10SecondsAndOneMoreForEach64KiB(t *testing.T) {
 			t.Errorf("it is answered after %v, want 12s", took)
 		}
 		client.Close()
+	})
+}
+
+// closing is a pipe that hands over one more connection after it was closed, as a socket may.
+type closing struct{ pipe }
+
+func (closing) Close() error { return nil }
+
+func TestAConnectionThatIsAcceptedAtTheVeryEndIsServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		handler, _ := newSite(t, 1<<10)
+		server, err := NewServer(handler, "", "", Limits{Limits: delivery.Limits{Heartbeat: time.Minute},
+			Conns: 10, TakenOver: func() int { return 0 }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		listener := closing{pipe{make(chan net.Conn)}}
+		go server.ServeOn(listener)
+		finished := make(chan struct{})
+		go func() {
+			server.Finish(time.Minute)
+			close(finished)
+		}()
+		synctest.Wait()
+		select {
+		case <-finished:
+			t.Fatal("it does not wait for whatever is being accepted")
+		default:
+		}
+		client, conn := net.Pipe()
+		defer client.Close()
+		listener.waiting <- local{conn}
+		close(listener.waiting)
+		go io.WriteString(client, "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		response, err := http.ReadResponse(bufio.NewReader(client), nil)
+		if err != nil || response.StatusCode != http.StatusNotFound {
+			t.Errorf("it is answered %v, %v", response, err)
+		}
+		<-finished
 	})
 }

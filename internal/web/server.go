@@ -25,6 +25,7 @@ type Server struct {
 	handler     atomic.Pointer[http.Handler]
 	certificate certificate
 	conns       *conns
+	served      chan struct{} // closed when ServeOn returns
 }
 
 // sendBuffer is about how many bytes the system buffers for one connection. By default Linux grows the buffer to
@@ -43,7 +44,7 @@ type Limits struct {
 // that has vanished, within four heartbeats: one until something is sent, two without an acknowledgment, and one until
 // that is looked at.
 func NewServer(handler http.Handler, certFile, keyFile string, limits Limits) (*Server, error) {
-	s := &Server{conns: newConns(limits)}
+	s := &Server{conns: newConns(limits), served: make(chan struct{})}
 	s.SetHandler(handler)
 	s.Server = http.Server{
 		Handler:           http.HandlerFunc(s.serve),
@@ -80,7 +81,7 @@ func Listen(addr string) (net.Listener, error) {
 	return config.Listen(context.Background(), "tcp", addr)
 }
 
-// ServeOn accepts connections until its listener is closed, then returns nil.
+// ServeOn accepts connections until its listener is closed, then returns nil. Call it once.
 func (s *Server) ServeOn(on net.Listener) error {
 	if socket, ok := on.(syscall.Conn); ok {
 		if raw, err := socket.SyscallConn(); err == nil {
@@ -91,9 +92,8 @@ func (s *Server) ServeOn(on net.Listener) error {
 	if s.TLSConfig != nil {
 		serve = func(listener net.Listener) error { return s.ServeTLS(listener, "", "") }
 	}
-	served := make(chan struct{})
-	defer close(served)
-	go s.conns.sweep(served)
+	defer close(s.served)
+	go s.conns.sweep(s.served)
 	err := serve(listener{on, s.conns})
 	if errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed) {
 		return nil
@@ -103,12 +103,9 @@ func (s *Server) ServeOn(on net.Listener) error {
 
 // Finish waits, once the listener is closed, for the requests of all connections that were accepted: http.Server's
 // Shutdown would drop those that are on their way. What remains after patience is cut off.
-func (s *Server) Finish(patience time.Duration) error {
-	s.conns.empty(patience)
-	if err := s.Close(); !errors.Is(err, net.ErrClosed) { // the listener is closed, and Serve may not know it yet
-		return err
-	}
-	return nil
+func (s *Server) Finish(patience time.Duration) {
+	s.conns.empty(s.served, patience)
+	s.Close() // its error is that the listener is closed
 }
 
 // errorLog logs what http.Server reports about connections, such as failed TLS handshakes. A port scan causes

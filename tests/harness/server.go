@@ -223,7 +223,7 @@ func (s *Server) Exited() bool {
 	}
 }
 
-// At is the server as who reaches it by another address sees it.
+// At is the same server at another address.
 func (s *Server) At(url string) *Server { return &Server{URL: url, t: s.t, client: s.client} }
 
 // Host is the server's host and port.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -107,6 +108,28 @@ func TestNoNumberOfClientsShutsPublishersAndProbesOut(t *testing.T) {
 	}
 }
 
+func TestAStreamThatCatchesUpNeedsOneDescriptor(t *testing.T) {
+	t.Parallel()
+	const streams = 100
+	s := harness.Serve(t, "-demo=false", "-stall", "10m")
+	s.Append("big", slices.Repeat([]string{strings.Repeat("x", 64<<10)}, 100)...) // more than all buffers hold
+	request := strings.Replace(streamRequest, "news", "big?since=all", 1)
+	before := figure(t, s, "process_open_fds")
+	for range streams {
+		conn, answer := s.Raw(request)
+		conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+		if line, err := answer.ReadString('\n'); err != nil || !strings.Contains(line, "200") {
+			t.Fatalf("%q, %v", line, err)
+		}
+	}
+	if behind := figure(t, s, "broadcast_catch_ups"); behind != streams {
+		t.Fatalf("%v streams are behind", behind)
+	}
+	if files := figure(t, s, "process_open_fds") - before; files > streams+5 {
+		t.Errorf("%d streams that catch up have %v descriptors", streams, files)
+	}
+}
+
 func TestAClientThatIsTurnedAwayGivesItsConnectionBack(t *testing.T) {
 	t.Parallel()
 	s := harness.Serve(t, "-demo=false", "-max-streams", "1")
@@ -118,7 +141,7 @@ func TestAClientThatIsTurnedAwayGivesItsConnectionBack(t *testing.T) {
 	}
 }
 
-func TestAFailureThatOnlyARestartMendsIsToldToProbesAndToWhoStartedIt(t *testing.T) {
+func TestAFailureThatOnlyARestartFixesFailsHealthzAndTheExitCode(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "store")
 	s := harness.Serve(t, "-demo=false", "-store", "pebble:"+dir)

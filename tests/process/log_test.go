@@ -151,6 +151,8 @@ func TestAtInfoTheLogNamesWhoWasRefusedAndWhy(t *testing.T) {
 	}
 	response.Body.Close()
 	s.Publish("news", "hello")
+	const refused = "A request was refused"
+	harness.Eventually(t, refused, func() bool { return strings.Contains(s.Stderr(), refused) })
 	s.Stop()
 	want := regexp.MustCompile(`^\S+ \S+ INFO  Iris Broadcast starts addr=127.0.0.1:0 demo=false .*version=.*
 \S+ \S+ INFO  A request was refused bytes=2 duration_ms=\S+ forwarded=192.0.2.7 method=POST path=/events/news ` +

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -98,12 +99,12 @@ func TestANewCertificateEndsNoStream(t *testing.T) {
 	})
 	s.Process.Signal(syscall.SIGHUP)
 	harness.Eventually(t, "it says so again", func() bool {
-		return strings.Contains(s.Stderr(), "The settings stay as they are: -tls-cert and -tls-key: ")
+		return strings.Contains(s.Stderr(), "Settings not reloaded: -tls-cert and -tls-key: ")
 	})
 	certify(t, certFile, keyFile, 3)
 	s.Process.Signal(syscall.SIGHUP)
 	harness.Eventually(t, "SIGHUP brings the third", func() bool {
-		return number(t, s) == 3 && strings.Contains(s.Stderr(), "The settings were read again")
+		return number(t, s) == 3 && strings.Contains(s.Stderr(), "Settings reloaded")
 	})
 
 	s.API(http.MethodPost, "/events/news", "after")
@@ -114,6 +115,27 @@ func TestANewCertificateEndsNoStream(t *testing.T) {
 	reading.Wait()
 	if n := s.Streams(); n != 200 {
 		t.Errorf("%d streams are open", n)
+	}
+}
+
+func TestFlagsWinOverTheEnvironmentAndThatOverTheSettingsFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "settings")
+	write(t, file, "log-format = json\nkeep-events = 1\nkeep-age = 1h\nmax-data = 1B\ndemo = false\n")
+	fromEnvironment := []string{"BROADCAST_CONFIG=" + file, "BROADCAST_KEEP_EVENTS=2", "BROADCAST_MAX_DATA=2B"}
+	change := func(command *exec.Cmd) { command.Env = append(command.Env, fromEnvironment...) }
+	s := harness.ServeAs(t, change, "-max-data", "3B")
+	first := entries(t, s.Stderr())[0]
+	for setting, want := range map[string]string{
+		"log-format": "json", "keep-age": "1h", "keep-events": "2", "max-data": "3B", "demo": "false"} {
+		if first[setting] != want {
+			t.Errorf("%s is %v, want %s", setting, first[setting], want)
+		}
+	}
+	for data, want := range map[string]int{"123": http.StatusCreated, "1234": http.StatusRequestEntityTooLarge} {
+		if response, _ := s.Do(http.MethodPost, "/events/news", data); response.StatusCode != want {
+			t.Errorf("%q: %s, want %d", data, response.Status, want)
+		}
 	}
 }
 
@@ -137,16 +159,16 @@ func TestSIGHUPReadsTheSettingsAgain(t *testing.T) {
 		harness.Eventually(t, said, func() bool { return strings.Contains(s.Stderr(), said) })
 	}
 	hangup("demo = false\ncors-orgins = https://app.example.com\n",
-		"The settings stay as they are: "+file+":2: cors-orgins is not a setting; did you mean cors-origins?")
-	hangup("demo = true\nlog-level = info\nretry = 3s\ncors-origins = https://app.example.com\n",
-		"These settings change only with a restart: retry, demo")
-	if status := try(); status != http.StatusCreated {
-		t.Errorf("cors-origins has changed, and still: %d", status)
+		"Settings not reloaded: "+file+":2: cors-orgins is not a setting; did you mean cors-origins?")
+	hangup("demo = true\nlog-level = info\nmax-data = 1B\nretry = 3s\ncors-origins = https://app.example.com\n",
+		"These settings change only with a restart: max-data, retry, demo")
+	if status := try(); status != http.StatusCreated { // "hello", which is more than 1B
+		t.Errorf("cors-origins has changed, max-data has not, and still: %d", status)
 	}
 	listening.Want("hello")
 	s.Process.Signal(syscall.SIGTERM)
 	s.WantExit(0)
-	if !strings.Contains(s.Stderr(), "Stopping: 1 stream") {
+	if !strings.Contains(s.Stderr(), "Stopping: open streams (1) end") {
 		t.Errorf("the new log-level does not hold: %s", s.Stderr())
 	}
 }

@@ -42,7 +42,7 @@ func TestItServesAUnixSocket(t *testing.T) {
 	}
 	response, body := s.Do(http.MethodPost, "/events/news", "hello", "X-Forwarded-For: 192.0.2.1")
 	if response.StatusCode != http.StatusForbidden {
-		t.Errorf("who comes through a proxy's socket writes: %s %s", response.Status, body)
+		t.Errorf("a request through a proxy's socket may write: %s %s", response.Status, body)
 	}
 
 	second := harness.Command(t, "-addr", "unix:"+path)
@@ -55,7 +55,7 @@ func TestItServesAUnixSocket(t *testing.T) {
 	third.Publish("news", "again")
 	third.Stop()
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
-		t.Errorf("a server that ended well has left its socket: %v", err)
+		t.Errorf("a server that stopped has left its socket: %v", err)
 	}
 }
 
@@ -88,7 +88,7 @@ func (n notified) next(patience time.Duration) string {
 	return string(said[:length])
 }
 
-func TestSystemdIsToldWhatItWantsToKnow(t *testing.T) {
+func TestSystemdIsNotifiedOfReadinessLifeAndTheEnd(t *testing.T) {
 	t.Parallel()
 	systemd, dir := notify(t), filepath.Join(t.TempDir(), "store")
 	watched := func(command *exec.Cmd) {
@@ -117,7 +117,7 @@ func TestSystemdIsToldWhatItWantsToKnow(t *testing.T) {
 	s.WantExit(1)
 }
 
-func TestItTakesOneStreamSocketFromSystemd(t *testing.T) {
+func TestItAcceptsOneStreamSocketFromSystemd(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "socket")
 	datagrams, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
