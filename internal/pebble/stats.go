@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	lsm "github.com/cockroachdb/pebble/v2"
 	dto "github.com/prometheus/client_model/go"
 
 	"iris-broadcast/internal/stream"
@@ -12,19 +13,54 @@ import (
 // Stats counts what is stored, and the work of the disk for it. It reads one event's key.
 func (s *Store) Stats() stream.Stats {
 	s.mu.RLock()
-	if s.shut {
-		s.mu.RUnlock()
+	stats, shut := s.ledger.Stats(), s.shut
+	s.mu.RUnlock()
+	if shut {
 		return stream.Stats{}
 	}
-	stats, work := s.ledger.Stats(), s.db.Metrics()
-	s.mu.RUnlock()
-	stats.Compactions, stats.Compacting = work.Compact.Count, work.Compact.Duration
-	var syncs dto.Metric
-	if err := work.LogWriter.FsyncLatency.Write(&syncs); err == nil {
-		stats.Syncs = durations(syncs.GetHistogram())
+	if work := s.work(); work != nil {
+		stats.Compactions, stats.Compacting = work.Compact.Count, work.Compact.Duration
+		var syncs dto.Metric
+		if err := work.LogWriter.FsyncLatency.Write(&syncs); err == nil {
+			stats.Syncs = durations(syncs.GetHistogram())
+		}
 	}
 	stats.Oldest = s.oldestEvent()
 	return stats
+}
+
+// workWait is how long work waits for new figures.
+const workWait = time.Second
+
+// work returns Pebble's own figures; nil if there are none yet. Pebble computes them between two writes of its
+// MANIFEST, and so may wait for the disk, forever if that fails. Nobody waits with it: mu is not held, and figures that
+// take too long, or that the disk is in no state for, are the latest known.
+func (s *Store) work() *lsm.Metrics {
+	if s.disk.writable() != nil || !s.enter() {
+		return s.worked.Load()
+	}
+	computed := make(chan struct{})
+	go func() {
+		defer s.reading.Done()
+		s.worked.Store(s.db.Metrics())
+		close(computed)
+	}()
+	select {
+	case <-computed:
+	case <-s.disk.failed:
+	case <-time.After(workWait):
+	}
+	return s.worked.Load()
+}
+
+// enter keeps the database open until s.reading.Done, or returns false: it is shut.
+func (s *Store) enter() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if !s.shut {
+		s.reading.Add(1)
+	}
+	return !s.shut
 }
 
 // oldestEvent returns the ID of the oldest event. It searches from the one found before, since Pebble keeps the

@@ -3,6 +3,10 @@ package pebble
 import (
 	"maps"
 	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -66,5 +70,65 @@ func TestStatsAreOfTheWorkOfTheDisk(t *testing.T) {
 	}
 	if got := s.Stats(); got.Compactions <= before.Compactions || got.Compacting <= before.Compacting {
 		t.Errorf("after a compaction there were %d, in %v", got.Compactions, got.Compacting)
+	}
+}
+
+// heldFS is a file system whose MANIFEST is not synced while held is locked.
+type heldFS struct {
+	vfs.FS
+	held    sync.Mutex
+	waiting atomic.Int32 // syncs that have begun
+}
+
+func (f *heldFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	file, err := f.FS.Create(name, c)
+	if err == nil && strings.Contains(name, "MANIFEST") {
+		file = &heldFile{file, f}
+	}
+	return file, err
+}
+
+type heldFile struct {
+	vfs.File
+	fs *heldFS
+}
+
+func (f *heldFile) Sync() error {
+	f.fs.waiting.Add(1)
+	f.fs.held.Lock()
+	defer f.fs.held.Unlock()
+	return f.File.Sync()
+}
+
+func TestStatsWaitForNoDisk(t *testing.T) {
+	t.Parallel()
+	fs := &heldFS{FS: vfs.NewMem()}
+	s := openOn(t, fs, "store", logtest.Generous, newHands())
+	add(t, s, news, "one")
+	size := s.Size()
+	fs.held.Lock()
+	before := fs.waiting.Load()
+	flushed := make(chan error, 1)
+	go func() { flushed <- s.db.Flush() }()
+	eventually(t, "the MANIFEST is being written", func() bool { return fs.waiting.Load() > before })
+	ask := func(why string) {
+		t.Helper()
+		figures := make(chan [2]float64, 1)
+		go func() { figures <- [2]float64{float64(s.Stats().Events), s.Size()} }()
+		select {
+		case got := <-figures:
+			if got != [2]float64{1, size} {
+				t.Errorf("%s: %v, want one event and %v bytes", why, got, size)
+			}
+		case <-time.After(20 * time.Second):
+			t.Errorf("%s: no figures", why)
+		}
+	}
+	ask("while the disk is slow")
+	s.disk.condemn(syscall.EIO)
+	ask("when it has failed")
+	fs.held.Unlock()
+	if err := <-flushed; err != nil {
+		t.Error(err)
 	}
 }

@@ -40,9 +40,11 @@ type Store struct {
 	damage    damage
 	errors    *logs.Lines[int] // that may come with every write or read
 
-	eldest atomic.Pointer[stream.ID] // no older event is stored; see Stats
+	// For Stats.
+	eldest atomic.Pointer[stream.ID]   // no older event is stored
+	worked atomic.Pointer[lsm.Metrics] // Pebble's latest figures
 
-	reading sync.WaitGroup // open views; none is added once shut is set
+	reading sync.WaitGroup // what needs the database open; nothing is added once shut is set
 
 	// writing is a semaphore of one: its holder may change the store, see hold. It guards the fields below; changing
 	// the ledger also takes mu.
@@ -127,14 +129,12 @@ func (s *Store) Follow(ctx context.Context, after stream.ID, deliver func(stream
 	return s.feed.Follow(ctx, after, join, s.Page, deliver)
 }
 
-// Size is how many bytes the store occupies on disk.
+// Size is how many bytes the store occupies on disk, as far as that is known; see work.
 func (s *Store) Size() float64 {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.shut {
-		return 0
+	if work := s.work(); work != nil {
+		return float64(work.DiskSpaceUsage())
 	}
-	return float64(s.db.Metrics().DiskSpaceUsage())
+	return 0
 }
 
 // Close waits until everything appended is durable, then closes the store; later appends are Unavailable. It does not

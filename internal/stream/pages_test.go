@@ -12,10 +12,13 @@ type longLog struct {
 	Log
 	reads int
 	gap   *Gap
+	slow  func() // called in each read, if it is set
 }
 
 func (l *longLog) Page(_ context.Context, q Query) (Page, error) {
-	l.reads++
+	if l.reads++; l.slow != nil {
+		l.slow()
+	}
 	page := Page{Reached: q.After, Gap: l.gap, Mark: ID{Ms: 5_000_000 + uint64(l.reads)}}
 	for ms := q.After.Ms - q.After.Ms%1000 + 1000; ms <= 1_000_000; ms += 1000 {
 		if page.More = len(page.Events) == q.Limit; page.More {
@@ -76,7 +79,7 @@ func TestAPageIsNotForAReaderThatWasToldOfFewerGaps(t *testing.T) {
 		mark  ID
 	}{
 		{ID{Ms: 2}, 1, ID{Ms: 5_000_001}},
-		{ID{Ms: 6_000_000}, 1, ID{Ms: 6_000_000}},
+		{ID{Ms: 6_000_000}, 1, ID{Ms: 5_000_001}},
 		{ID{Ms: 1}, 2, ID{Ms: 5_000_002}},
 	} {
 		page, err := pages.Page(t.Context(), Query{Limit: 10, Told: reader.told})
@@ -129,5 +132,60 @@ func TestAPageIsEncodedOnceInEachForm(t *testing.T) {
 	}
 	if encoded != 2 {
 		t.Errorf("encoded %d times, want 2", encoded)
+	}
+}
+
+func TestASlowReadIsNotSharedOnceItIsTooOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &longLog{}
+		pages := NewPages(log)
+		read := func(after uint64) {
+			if _, err := pages.Page(t.Context(), Query{After: ID{Ms: after}, Limit: 10}); err != nil {
+				t.Error(err)
+			}
+		}
+		log.slow = func() {
+			log.slow = nil
+			time.Sleep(sharedTime / 2)
+			read(500_000) // is held first
+			time.Sleep(sharedTime / 4)
+		}
+		read(0)
+		time.Sleep(sharedTime/4 + 1)
+		if read(0); log.reads != 3 {
+			t.Errorf("%d reads, want 3: a page is passed on a second after its read began", log.reads)
+		}
+	})
+}
+
+func TestPagesAreNotHeldOnceNobodyReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pages := NewPages(&longLog{})
+		for after := range uint64(2 * sharedPages) {
+			if _, err := pages.Page(t.Context(), Query{After: ID{Ms: after}, Limit: 10}); err != nil {
+				t.Fatal(err)
+			}
+			if len(pages.held) > sharedPages {
+				t.Fatalf("%d pages are held", len(pages.held))
+			}
+		}
+		time.Sleep(sharedTime)
+		synctest.Wait()
+		if len(pages.held) > 0 {
+			t.Errorf("%d pages are held after a second", len(pages.held))
+		}
+	})
+}
+
+func TestAPageHoldsNoneOfTheEventsThatWereCutOff(t *testing.T) {
+	pages := NewPages(&longLog{})
+	page, err := pages.Page(t.Context(), Query{Limit: replayEvents})
+	if err != nil || len(page.Events) == replayEvents {
+		t.Fatal(len(page.Events), err)
+	}
+	for _, e := range page.Events[len(page.Events):cap(page.Events)] {
+		if e.Data != "" {
+			t.Fatalf("it holds %v", e.ID)
+		}
 	}
 }

@@ -57,5 +57,5 @@ func (r *Replay) Next(ctx context.Context) (err error) {
 // hours must not hold them. It is safe twice.
 func (r *Replay) End() {
 	r.turn.End()
-	r.Page.Events = nil
+	r.Page.Events, r.Page.encodings = nil, nil
 }

@@ -33,3 +33,25 @@ func TestAReplayThatHasEndedHoldsNoEventsAndContinues(t *testing.T) {
 	}
 	r.End()
 }
+
+// fullPage is a log that always has more than one page.
+type fullPage struct{ onePage }
+
+func (l fullPage) Page(ctx context.Context, q stream.Query) (stream.Page, error) {
+	page, err := l.onePage.Page(ctx, q)
+	page.More = true
+	return page, err
+}
+
+func TestAReplayThatHasEndedHoldsNoSharedPage(t *testing.T) {
+	all := stream.Start{Kind: stream.Within}
+	r, err := all.Replay(t.Context(), stream.NewPages(fullPage{}), stream.Select(stream.MustTopic("news")), false)
+	encode := func([]stream.Event) []byte { return []byte("x") }
+	if _, shared := r.Page.Encoded(0, encode); err != nil || !shared {
+		t.Fatalf("shared: %v, %v", shared, err)
+	}
+	r.End()
+	if _, held := r.Page.Encoded(0, encode); held || r.Page.Events != nil {
+		t.Error("it holds a page that has been written")
+	}
+}

@@ -99,16 +99,19 @@ func TestAPanicIsAnAnswerAndALineOfTheLog(t *testing.T) {
 	text, _ := os.ReadFile(log.Name())
 	failures := 0
 	for line := range strings.Lines(string(text)) {
-		var entry struct{ Level, Error, Path, Peer string }
+		var entry struct {
+			Level, Error, Path, Peer string
+			Status                   int
+		}
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			t.Errorf("%q: %v", line, err)
 		}
-		if entry.Level == "error" && entry.Path == "/api/v1/comments" && entry.Peer != "" &&
+		if entry.Level == "error" && entry.Path == "/api/v1/comments" && entry.Peer != "" && entry.Status == 500 &&
 			strings.HasPrefix(entry.Error, "panic: a bug\n") && strings.Contains(entry.Error, "problem_test.go") {
 			failures++
 		}
 	}
-	if failures != 1 {
+	if failures != 1 || strings.Count(string(text), "/api/v1/comments") != 1 {
 		t.Errorf("the log has\n%s", text)
 	}
 }

@@ -30,10 +30,12 @@ func (s *Site) logFailure(ctx iris.Context, began time.Time, err error, sent boo
 	if errors.Is(err, ctx.Request().Context().Err()) {
 		return
 	}
-	if sent || e.Code == stream.Internal {
+	switch {
+	case sent:
 		s.Traffic.Failed(entry(ctx, began, 0), err)
-	}
-	if !sent {
+	case e.Code == stream.Internal:
+		s.Traffic.Failed(entry(ctx, began, statuses[e.Code]), err)
+	default:
 		s.Traffic.Refused(func() logs.Entry {
 			refused := entry(ctx, began, statuses[e.Code])
 			refused.Reason = e.Detail

@@ -26,7 +26,7 @@ func names(t testing.TB) (alerts []string) {
 }
 
 // ofTheMachine are the alerts that a machine busy with other tests causes.
-var ofTheMachine = []string{"BroadcastCommitsSlow", "BroadcastDeliverySlow"}
+var ofTheMachine = []string{"BroadcastCommitsSlow", "BroadcastDeliverySlow", "BroadcastDown"}
 
 func TestEveryAlertFiresWhenItShouldAndEveryPanelHasData(t *testing.T) {
 	t.Parallel()
@@ -37,7 +37,7 @@ func TestEveryAlertFiresWhenItShouldAndEveryPanelHasData(t *testing.T) {
 		if s.tls {
 			scheme = "https"
 		}
-		reserved = append(reserved, reserve(t))
+		reserved = append(reserved, harness.Reserve(t))
 		targets = append(targets, target{reserved[len(reserved)-1].Addr().String(), scheme})
 	}
 	quiet := harness.Serve(t, "-store", "pebble:"+filepath.Join(t.TempDir(), "data"))

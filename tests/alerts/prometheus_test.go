@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -39,25 +37,11 @@ func deployed(t testing.TB, path string) string {
 	return string(text)
 }
 
-// reserve listens on an address of this machine that nobody uses, below the ports that systems give to outgoing
-// connections. Whoever is to have the address closes the listener first.
-func reserve(t testing.TB) net.Listener {
-	t.Helper()
-	for range 100 {
-		if listener, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 20_000+rand.IntN(10_000))); err == nil {
-			t.Cleanup(func() { listener.Close() })
-			return listener
-		}
-	}
-	t.Fatal("all ports are taken")
-	return nil
-}
-
-// hurried is an example of deploy with seconds for minutes: the ranges and the delays of the rules, and the intervals
-// of Prometheus.
+// hurried is an example of deploy that needs seconds, not minutes: for the delays of the rules and the intervals of
+// Prometheus. Ranges stay long enough for what takes a busy machine many of these intervals.
 func hurried(text string) string {
 	for pattern, replacement := range map[string]string{
-		`\[\d+m\]`: "[10s]", `(?m)for: \d+[mh]$`: "for: 1s", `(_interval): 15s`: "$1: 1s"} {
+		`\[(\d+)m\]`: "[${1}0s]", `(?m)for: \d+[mh]$`: "for: 1s", `(_interval): 15s`: "$1: 1s"} {
 		text = regexp.MustCompile(pattern).ReplaceAllString(text, replacement)
 	}
 	return text
@@ -77,7 +61,7 @@ type prometheus struct {
 // observe starts Prometheus with the examples of deploy, hurried, for these targets.
 func observe(t *testing.T, targets []target) *prometheus {
 	t.Helper()
-	path, dir, reserved := harness.Needs(t, install, "prometheus"), t.TempDir(), reserve(t)
+	path, dir, reserved := harness.Needs(t, install, "prometheus"), t.TempDir(), harness.Reserve(t)
 	addr := reserved.Addr().String()
 	var list strings.Builder
 	for _, target := range targets {

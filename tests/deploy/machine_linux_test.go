@@ -6,7 +6,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"iris-broadcast/tests/harness"
 )
@@ -20,7 +22,7 @@ func group(t *testing.T) string {
 	}
 	dir, err := os.MkdirTemp(mount, "iris-broadcast-test-")
 	if err != nil {
-		t.Fatal(err)
+		lacks(t, fmt.Sprint("a control group of its own: ", err))
 	}
 	t.Cleanup(func() {
 		harness.Eventually(t, "the control group is empty", func() bool {
@@ -29,6 +31,9 @@ func group(t *testing.T) string {
 			return os.IsNotExist(err)
 		})
 	})
+	if _, err := os.Stat(filepath.Join(dir, "cgroup.procs")); err != nil {
+		lacks(t, fmt.Sprint("control groups of version 2: ", err))
+	}
 	return dir
 }
 
@@ -82,16 +87,16 @@ func boot(t *testing.T) *machine {
 		exec unshare --mount --pid --fork --kill-child --cgroup --mount-proc sh -c "$0" sh "$1" "$2"`,
 		setUp, dir, systemd, group(t))
 	var said strings.Builder
-	command.Stdout, command.Stderr = &said, &said
+	command.Stdout, command.Stderr, command.WaitDelay = &said, &said, time.Second
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // if the tests are killed
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	m := &machine{t: t}
 	t.Cleanup(func() {
-		if command.Process.Kill(); m.pid != 0 { // which kills systemd, and that the rest
-			if command.Wait(); t.Failed() {
-				t.Log(said.String())
-			}
+		command.Process.Kill() // which kills systemd, and that the rest
+		if command.Wait(); t.Failed() {
+			t.Log(said.String())
 		}
 	})
 	harness.Eventually(t, "systemd has booted", func() bool {

@@ -56,26 +56,28 @@ func output(t *testing.T, command *exec.Cmd) string {
 	return string(said)
 }
 
-// freePort is a port of this machine that nobody listens on.
+// freePort is a port of this machine that nobody listens on; see harness.Reserve.
 func freePort(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := harness.Reserve(t)
 	defer listener.Close()
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	return port
 }
 
-// needsRoot skips the test where it cannot have namespaces and control groups of its own; with CI=true it fails.
+// needsRoot skips the test where it cannot have namespaces of its own.
 func needsRoot(t *testing.T) {
 	t.Helper()
-	switch {
-	case os.Geteuid() == 0:
-	case os.Getenv("CI") == "true":
-		t.Fatal("this test needs root")
-	default:
-		t.Skip("this test needs root")
+	if os.Geteuid() != 0 {
+		lacks(t, "root")
 	}
+}
+
+// lacks skips the test on a machine that does not let it have what it needs; with CI=true it fails.
+func lacks(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("this test needs %s", what)
+	}
+	t.Skipf("this test needs %s", what)
 }

@@ -38,10 +38,7 @@ backend servers
 func behind(t *testing.T, first, second *harness.Server) string {
 	t.Helper()
 	haproxy := harness.Needs(t, "apt-get install haproxy", "haproxy", "/usr/sbin/haproxy")
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := harness.Reserve(t)
 	addr := listener.Addr().String()
 	listener.Close()
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
