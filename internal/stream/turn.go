@@ -19,13 +19,8 @@ const (
 // runtime/proc.go), and every publisher would wait for that.
 var turns = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))
 
-var (
-	waiting atomic.Int64 // readers that wait for a turn
-	owed    atomic.Int64 // nanoseconds of rest not taken yet
-)
-
-// Turns returns how many turns are under way, rests included, and how many readers wait for one.
-func Turns() (underWay, waits int) { return len(turns), int(waiting.Load()) }
+// owed is the rest not taken yet, in nanoseconds.
+var owed atomic.Int64
 
 // Turn is one reader's right to use a CPU: to read a page of the log, encode it and write it. Readers take turns, so
 // that a crowd of them leaves a CPU to publishers and live streams. The zero Turn has not begun.
@@ -39,8 +34,6 @@ type Turn struct {
 // End, at most 5 ms.
 func (t *Turn) Next(ctx context.Context) error {
 	t.End()
-	waiting.Add(1)
-	defer waiting.Add(-1)
 	select {
 	case turns <- struct{}{}:
 		t.began = time.Now()
