@@ -216,6 +216,7 @@ func TestABadSettingIsFatalAndSaysWhatWouldBeRight(t *testing.T) {
 		{"", "-cors-origins https://example.com:443", "no default port"},
 		{"", "-cors-origins ,", "must be origins as browsers send them"},
 		{"", "-nonsense", "-h shows all settings"},
+		{"", "-max-stream 5", "did you mean -max-streams? -h shows all settings"},
 		{"", "nonsense", `unexpected argument "nonsense"`},
 		{"BROADCAST_KEEP_EVENTS=many", "", `BROADCAST_KEEP_EVENTS="many": must be a whole number`},
 	} {

@@ -26,7 +26,7 @@ func TestRemovingTheStoreStopsWritesAndNotReads(t *testing.T) {
 		{"POST /api/v1/audits", `{"id":"1"}`, 503, nil, "removed"},
 		{"POST /api/v1/comments", `{"content":"x"}`, 503, nil, "removed"},
 		{"GET /readyz", "", 503, nil, "removed"},
-		{"GET /healthz", "", 200, nil, "ok"},
+		{"GET /healthz", "", 503, nil, "removed"},
 		{"GET /events/news" + asList, "", 200, nil, `"data":"kept"`},
 		{"GET /events/news", "", 200, nil, ": iris-broadcast"},
 		{"GET /comments", "", 200, nil, "Comments"},
