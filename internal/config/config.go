@@ -126,7 +126,8 @@ func parse(args []string, stdout io.Writer) (*Config, error) {
 // hint adds to an error of the command line what may have been meant.
 func (s *Config) hint(err error) error {
 	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
-		return fmt.Errorf("-%s is not a setting; did you mean -%s? -h shows all settings", name, nearest(s.table(), name))
+		meant := nearest(s.table(), name)
+		return fmt.Errorf("-%s is not a setting; did you mean -%s? -h shows all settings", name, meant)
 	}
 	return fmt.Errorf("%w; -h shows all settings", err)
 }
