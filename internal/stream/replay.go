@@ -19,7 +19,7 @@ type Replay struct {
 // Replay reads the first page of what a stream missed that begins here. A reader that is Lost has missed everything. If
 // the caller holds all that may have been missed, the page has at most a gap.
 func (s Start) Replay(ctx context.Context, log Log, topics Selection, held bool) (*Replay, error) {
-	r := &Replay{Since: s.Given, log: log, topics: topics, turn: Turn{rests: true}}
+	r := &Replay{Since: s.Given, log: log, topics: topics}
 	if s.Kind == Live || s.Kind == Lost {
 		head, err := log.Head(ctx)
 		r.Position, r.Page = head, Page{Head: head, Reached: head}
@@ -41,6 +41,7 @@ func (s Start) Replay(ctx context.Context, log Log, topics Selection, held bool)
 	if held && page.Gap == nil {
 		r.Page = Page{Reached: s.After, Mark: page.Mark}
 	}
+	r.turn.rests = r.Page.More
 	return r, err
 }
 
@@ -50,6 +51,7 @@ func (r *Replay) Next(ctx context.Context) (err error) {
 	r.Since = reached.String()
 	q := Query{Topics: r.topics, After: reached, Limit: replayEvents, Bytes: replayBytes, Told: r.Page.Mark}
 	r.Page, err = r.turn.Page(ctx, r.log, q)
+	r.turn.rests = r.Page.More
 	return err
 }
 

@@ -27,7 +27,7 @@ var owed atomic.Int64
 type Turn struct {
 	timer *time.Timer
 	began time.Time
-	rests bool // the CPU rests afterwards: a crowd that catches up may take longer, live streams may not
+	rests bool // the CPU rests afterwards: a crowd that is far behind may take longer, live streams may not
 }
 
 // Next ends the current turn, if any, and waits for another until ctx ends; it returns that error. A turn lasts until

@@ -87,7 +87,7 @@ func service(t *testing.T) (*machine, *harness.Server) {
 		file(t, "systemd/iris-broadcast.service", "WatchdogSec=30s", "WatchdogSec=1s", "AbortSec=10s", "AbortSec=1s"))
 	m.install("/etc/systemd/system/iris-broadcast.socket",
 		file(t, "systemd/iris-broadcast.socket", "127.0.0.1:8080", "127.0.0.1:"+port))
-	m.install("/etc/iris-broadcast.conf", file(t, "systemd/iris-broadcast.conf", "# drain = 5s", "drain = 300ms"))
+	m.install("/etc/iris-broadcast.conf", file(t, "systemd/iris-broadcast.conf"))
 	binary, err := os.ReadFile(program)
 	if err != nil {
 		t.Fatal(err)
