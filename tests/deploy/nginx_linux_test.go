@@ -100,9 +100,10 @@ type subscriber struct {
 	again  int // how often it has resumed
 }
 
-// follow reads until the event with the data last; open is called with each stream that opens.
+// follow reads until the event with the data last; open is called with each stream that opens. A connection that nginx
+// closes as a request comes is no answer: browsers try again, and so does it.
 func (s *subscriber) follow(ctx context.Context, last int, open func()) error {
-	for first := true; s.got < last; first = false {
+	for first := true; s.got < last; {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/events/news", nil)
 		if err != nil {
 			return err
@@ -111,6 +112,9 @@ func (s *subscriber) follow(ctx context.Context, last int, open func()) error {
 			request.Header.Set("Last-Event-ID", s.lastID)
 		}
 		response, err := s.client.Do(request)
+		if err != nil && ctx.Err() == nil {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -120,6 +124,7 @@ func (s *subscriber) follow(ctx context.Context, last int, open func()) error {
 		if open(); !first {
 			s.again++
 		}
+		first = false
 		err = s.read(response.Body, last)
 		if response.Body.Close(); err != nil {
 			return err
