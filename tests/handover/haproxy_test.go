@@ -12,8 +12,8 @@ import (
 	"iris-broadcast/tests/harness"
 )
 
-// balancer is a proxy that looks ten times a second whether its servers are ready, and prefers the first. It leaves that
-// only after five failures: on a busy machine one probe or another comes too late.
+// balancer is a proxy that looks ten times a second whether its servers are ready, and prefers the first. It leaves
+// that only after five failures: on a busy machine one probe or another comes too late.
 const balancer = `
 global
 	maxconn 8000
