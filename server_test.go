@@ -100,6 +100,7 @@ func serveFrom(t testing.TB, open func(*config.Config) (stores.Store, error), ar
 	served := make(chan error, 1)
 	go func() { served <- node.serve(nil, listener) }()
 	s.stop = sync.OnceFunc(func() {
+		client0.CloseIdleConnections() // those that have not had a request yet would delay the end
 		cancel()
 		select {
 		case err := <-served:

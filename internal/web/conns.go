@@ -122,8 +122,9 @@ func (c *conns) empty(served <-chan struct{}, patience time.Duration) {
 	}
 }
 
-// nearPatience is patience for peers on this machine, whose first request is there at once if there will be one.
-const nearPatience = 300 * time.Millisecond
+// nearPatience is patience for peers on this machine, whose first request is there at once if there will be one, unless
+// the machine is very busy.
+const nearPatience = time.Second
 
 // closeWaiting closes the connections that wait for a request, less those that have not had patience for their first
 // one. It returns how many are open.

@@ -176,6 +176,7 @@ func (s *Server) Kill() {
 // Stop ends the process as an operator does, and fails the test if it does not end well.
 func (s *Server) Stop() {
 	s.t.Helper()
+	s.client.CloseIdleConnections() // connections that have not had a request yet would delay the end
 	s.Process.Signal(syscall.SIGTERM)
 	s.WantExit(0)
 }

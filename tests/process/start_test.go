@@ -78,7 +78,7 @@ func TestAThousandStreamsEndCleanlyAndNotInOneInstant(t *testing.T) { // alone: 
 	}
 }
 
-func TestThreeStreamsEndInUnderHalfASecond(t *testing.T) { // alone: it measures
+func TestThreeStreamsAndASpareConnectionEndInUnderTwoSeconds(t *testing.T) { // alone: it measures
 	unixOnly(t)
 	p := harness.Serve(t)
 	var readers []*harness.Reader
@@ -91,7 +91,7 @@ func TestThreeStreamsEndInUnderHalfASecond(t *testing.T) { // alone: it measures
 	began := time.Now()
 	p.Process.Signal(os.Interrupt)
 	p.WantExit(0)
-	if took := time.Since(began); took > 500*time.Millisecond {
+	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("the stop took %v", took)
 	}
 	for _, r := range readers {
