@@ -63,7 +63,7 @@ func TestASlowClientGetsWhatItMissedWhenItReadsAgain(t *testing.T) {
 
 func TestAClientThatReadsSlowlyAndSteadilyIsKept(t *testing.T) {
 	overConnections(t, func(t *testing.T, serve serving) {
-		s := serve(t, "-demo=false", "-stall", "2s")
+		s := serve(t, "-demo=false", "-stall", "4s")
 		const events, size = 200, 60_000 // more than the system would hold for a connection
 		s.Append("news", slices.Repeat([]string{strings.Repeat("x", size)}, events)...)
 		conn, body := s.Raw("GET /events/news?since=all HTTP/1.0\r\n\r\n")
