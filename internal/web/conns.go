@@ -87,15 +87,17 @@ func (c *conns) makeRoom() time.Duration {
 	if len(c.open)+c.limits.TakenOver() < c.limits.Conns {
 		return 0
 	}
-	if c.waiting.Len() == 0 {
-		return patience
+	for place := c.waiting.Front(); place != nil; place = place.Next() {
+		oldest := place.Value.(wait)
+		if left := patience - time.Since(oldest.since); left > 0 {
+			return left
+		}
+		if !hasInput(socket(oldest.conn)) { // else its request is there, and about to be read
+			c.close(oldest.conn)
+			return 0
+		}
 	}
-	oldest := c.waiting.Front().Value.(wait)
-	if left := patience - time.Since(oldest.since); left > 0 {
-		return left
-	}
-	c.close(oldest.conn)
-	return 0
+	return patience
 }
 
 // Connections is how many connections are open, those of streams included.
