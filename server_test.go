@@ -298,7 +298,7 @@ func settled() func() bool {
 
 // over is how the tests' clients reach the server: "" is in the clear, where it takes connections over from the HTTP
 // server; "handler" is the same without that; and there are "tls" and "h2". CI runs the broker's tests over each.
-var over = os.Getenv("BROADCAST_TEST_OVER")
+var over = os.Getenv("TEST_BROADCAST_OVER")
 
 // shared is the certificate, and its key, of all servers that the tests reach by TLS.
 var shared = sync.OnceValues(func() (certFile, keyFile string) {

@@ -164,7 +164,7 @@ func afterCrashOf(t *testing.T, fs vfs.FS, keep stream.Retention, events map[str
 
 // crashes is how often the disk is examined.
 func crashes() int {
-	if os.Getenv("BROADCAST_TEST_LONG") != "" {
+	if os.Getenv("TEST_BROADCAST_LONG") != "" {
 		return 100
 	}
 	return 12

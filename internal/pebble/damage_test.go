@@ -151,10 +151,10 @@ func storeFiles(t *testing.T, fs vfs.FS) (names []string, sizes map[string]int) 
 	return names, sizes
 }
 
-// TestNoFlippedBitIsServedOrMissed flips a bit in about 60 places, or as many as BROADCAST_TEST_FLIPS says.
+// TestNoFlippedBitIsServedOrMissed flips a bit in about 60 places, or as many as TEST_BROADCAST_FLIPS says.
 func TestNoFlippedBitIsServedOrMissed(t *testing.T) {
 	flips := 60
-	if n, err := strconv.Atoi(os.Getenv("BROADCAST_TEST_FLIPS")); err == nil {
+	if n, err := strconv.Atoi(os.Getenv("TEST_BROADCAST_FLIPS")); err == nil {
 		flips = n
 	}
 	sample := damageSample(t)

@@ -98,10 +98,10 @@ func readAll(t *testing.T, s *Store, q stream.Query) (all []stream.Event) {
 }
 
 // TestAFlippedBitAltersNothingAndLosesNothingSilently flips a bit in about 10 places, or 1,000 with
-// BROADCAST_TEST_LONG.
+// TEST_BROADCAST_LONG.
 func TestAFlippedBitAltersNothingAndLosesNothingSilently(t *testing.T) {
 	flips := 10
-	if os.Getenv("BROADCAST_TEST_LONG") != "" {
+	if os.Getenv("TEST_BROADCAST_LONG") != "" {
 		flips = 1000
 	}
 	f := makeSample(t)

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 
 // rounds is how often something is killed.
 func rounds() int {
-	if os.Getenv("BROADCAST_TEST_LONG") != "" {
+	if os.Getenv("TEST_BROADCAST_LONG") != "" {
 		return 50
 	}
 	return 10

@@ -290,13 +290,13 @@ func (w *world) run() {
 	w.t.Logf("%q: %d lives, %d events got, %d gaps told", w.args, w.lives, events, gaps)
 }
 
-// TestTheServerKeepsToTheModel runs some seeds; BROADCAST_TEST_LONG=1 has it run many, BROADCAST_TEST_SEED one.
+// TestTheServerKeepsToTheModel runs some seeds; TEST_BROADCAST_LONG=1 has it run many, TEST_BROADCAST_SEED one.
 func TestTheServerKeepsToTheModel(t *testing.T) {
 	first, n := uint64(1), uint64(3)
-	if os.Getenv("BROADCAST_TEST_LONG") != "" {
+	if os.Getenv("TEST_BROADCAST_LONG") != "" {
 		n = 40
 	}
-	if seed, err := strconv.ParseUint(os.Getenv("BROADCAST_TEST_SEED"), 10, 64); err == nil {
+	if seed, err := strconv.ParseUint(os.Getenv("TEST_BROADCAST_SEED"), 10, 64); err == nil {
 		first, n = seed, 1
 	}
 	for seed := first; seed < first+n; seed++ {

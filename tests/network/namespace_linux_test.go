@@ -14,7 +14,7 @@ import (
 )
 
 // inside is set where the tests run in their own network namespace, with its loopback interface and packet filter.
-const inside = "BROADCAST_TEST_NAMESPACE"
+const inside = "TEST_BROADCAST_NAMESPACE"
 
 // noNamespace is why there is none, or none with a packet filter.
 var noNamespace error

@@ -352,7 +352,7 @@ var retentions = map[string]func(*stream.Retention){
 }
 
 // which is the environment variable with the name of the broken log.
-const which = "BROADCAST_TEST_BROKEN_LOG"
+const which = "TEST_BROADCAST_BROKEN_LOG"
 
 // TestABrokenLog runs in the process that TestABrokenLogFails starts.
 func TestABrokenLog(t *testing.T) {
